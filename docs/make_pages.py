@@ -1,0 +1,223 @@
+"""Write docs/study-file.md, and the tables inside other pages, from the code: ``python docs/make_pages.py``.
+
+Type, default and range of a key come from ``siteplan.params``; the Chinese sentence of every key stands here. A key
+without a sentence, or a sentence without a key, is an error, so the page cannot fall behind the code. In the other pages
+what stands between ``<!-- name -->`` and ``<!-- /name -->`` is written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from siteplan.export._detailed_plan import site_fields
+from siteplan.gaps import load_rules
+from siteplan.gaps.rules import KIND_ZH
+from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
+from siteplan.schema import load_columns
+from siteplan.venues import load_venues
+
+DOCS = Path(__file__).resolve().parent
+
+TABLES_ZH = {
+    "study": "研究本身", "coverage": "覆盖预测", "gaps": "用哪条规则判定", "candidates": "哪里可以设站", "selection": "选几处、偏向谁",
+}
+
+KEYS_ZH = {
+    "study.name": "研究名称，写在地图和各张表上",
+    "study.crs": "研究坐标系，须为以米为单位的投影坐标系，如 `EPSG:4547`；不写时按数据位置选 CGCS2000 三度带（境外用 UTM），并记入数据问题清单",
+    "study.resolution_m": "预测栅格的像元边长，米；越小越细，也越慢",
+    "study.margin_m": "预测范围比规划范围四周多出的宽度，米；范围外的基站也在这个宽度内参与计算",
+    "study.synthetic": "数据是虚构的：成果上注明“合成数据”",
+    "study.notices": "成果上要带的声明（许可、替代数据、保密要求等）",
+    "study.stand_in_5g": "没有 5G 工参时用 4G 小区代替；成果上会注明",
+    "study.map_approval_no": "审图号，写在地图上；没有就留空",
+    "coverage.threshold_dbm": "SS-RSRP 达到此值算有信号，dBm",
+    "coverage.receiver_height_m": "接收终端离地高度，米（室外行人手持 1.5 m）",
+    "coverage.max_range_m": "宏站扇区算到多远，米；再远按没有信号处理",
+    "coverage.micro_range_m": "微站扇区算到多远，米",
+    "coverage.model_macro": "宏站传播模型：`auto` 按周围建筑多少选 uma（城区）或 rma（农村），也可以强制其一",
+    "coverage.built_share_uma": "`auto` 时，500 m 内有建筑的像元占比达到此值用 uma，否则用 rma",
+    "coverage.pattern_depth_db": "天线方向图最大衰减的上限，dB；街道反射使实际旁瓣、背瓣没有那么深时调小",
+    "coverage.model_sigma_db": "模型本身的误差（均方根），dB；与阴影衰落按平方和合并，越大预测越保守。0 = 只计阴影衰落",
+    "coverage.tile_px": "分块计算的块边长，像元；只影响内存，不影响结果",
+    "gaps.village_rule": "行政村用哪条规则判定（规则名见 [规则与数字](rules-and-numbers.md)）",
+    "gaps.zone_rule": "重点区域用哪条规则判定",
+    "gaps.gap_probability": "覆盖概率低于此值的像元算空洞；候选站达到此概率才算服务到一个需求格",
+    "gaps.min_gap_area_m2": "小于此面积的空洞不列出，平方米",
+    "candidates.pole_spacing_m": "路灯杆按此间距抽稀，米；0 = 不抽稀",
+    "candidates.venue_min_roof_m": "公共场所楼顶不低于此高度才装在楼面，否则在院内立落地塔，米",
+    "candidates.roof_spacing_m": "非公共建筑楼顶按此间距抽稀，米；0 = 不抽稀",
+    "candidates.roof_min_height_m": "非公共建筑楼顶不低于此高度才作候选，米",
+    "candidates.min_distance_existing_m": "宏站候选距现有 5G 宏站至少这么远，米",
+    "candidates.serves": "新站服务哪些网络，名称与工参中的网络一致；`[\"*\"]` = 全部 5G 网络共享",
+    "selection.max_sites": "最多新建几处",
+    "selection.budget_yuan": "投资上限，元；不写 = 不限",
+    "selection.min_gain": "一处站新增服务的加权需求少于此值就不值得建，人（加权）",
+    "selection.spacing_m": "两处新站的最小间距，米",
+    "selection.demand_cell_m": "空洞内需求归并到多大的格子再选址，米",
+    "selection.floor_area_per_person_m2": "没有人口数据时，多少平方米建筑面积折一个人",
+    "selection.zone_priority": "重点区域内需求的权重倍数",
+    "selection.area_people_per_km2": "空地的权重：每平方公里折多少人；0 = 只看有人的地方",
+    "selection.point_people": "一个未覆盖的规则点位（村委会、学校、卫生室等）折多少人",
+}
+
+SOURCE_ZH = {
+    "path": "文件，或文件列表；相对于研究文件所在文件夹，路径分隔用 `/`",
+    "crs": "文件没有坐标系或写错时，在此写明，如 `EPSG:4547`",
+    "datum": "经纬度的基准：`wgs84`、`cgcs2000`、`gcj02`（高德、腾讯）、`bd09`（百度）；图商坐标必须写明，程序不猜",
+    "encoding": "文本编码，如 `GBK`；不写时自动判断，并记入数据问题清单",
+    "layer": "文件内的图层名或工作表名；文件里只有一个时可不写",
+    "where": "属性筛选条件（OGR SQL 的 WHERE 部分），如 `name IN ('城关镇')`；只对矢量文件",
+    "nodata": "栅格中表示无数据的值，文件自己没有声明时写",
+    "unit": "栅格高程的单位",
+    "columns": "列名对应，写作 `字段 = \"文件里的列名\"`；能自动认出的列不必写，可认的写法见 [图层与字段](layers.md)",
+}
+
+RASTERS_ZH = {"heights": "地物高度（栅格）", "ground": "地面高程 DEM（栅格）", "clutter": "地物类别（栅格）"}
+
+USE_ZH = {
+    "boundary": "划定规划范围；不给时用行政村（或重点区域）的并集",
+    "buildings": "遮挡、楼顶候选、公共设施的楼高；无人口时以建筑面积代替",
+    "heights": "遮挡：与建筑物取高者",
+    "ground": "地形遮挡、站址高程；只有 heights 时按平地算",
+    "poles": "微站候选", "facilities": "宏站候选：公共场所优先", "villages": "逐村判定", "village_points": "村委会、学校、卫生室等点位判定",
+    "zones": "逐个重点区域判定，区内需求加权", "stations": "现状覆盖；没有 5G 的铁塔作利旧候选",
+    "population": "需求（点或面；人口栅格会读入，但尚未用于需求）",
+    "towns": "站址所属镇街，地图", "counties": "站址所属县区，地图", "roads": "地图", "rail": "地图", "water": "水域内不设站，地图",
+    "units": "站址所在编制单元", "parcels": "站址所在地块和用地代码", "restricted": "限制区内不设站，地图",
+    "clutter": "", "complaints": "", "measurements": "", "works": "", "planned_buildings": "", "power": "", "fibre": "",
+    "demands": "", "decisions": "",
+}
+NOT_YET = "仅读入检查，尚未参与计算"
+
+
+def type_zh(annotation: Any) -> str:
+    """Chinese name of a type, as a planner writes it in TOML."""
+    if get_origin(annotation) is not None and type(None) in get_args(annotation):
+        return "或".join(type_zh(part) for part in get_args(annotation) if part is not type(None))
+    if str(get_origin(annotation)) == "typing.Literal":
+        return "、".join(f"`\"{word}\"`" for word in get_args(annotation)) + " 之一"
+    if get_args(annotation) and get_origin(annotation) not in (list, dict):
+        return "或".join(type_zh(part) for part in get_args(annotation))
+    names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[str]: "文本列表", dict[str, str]: "表"}
+    return names[annotation]
+
+
+def range_zh(field: FieldInfo) -> str:
+    """Bounds of a field: ``1–200``, ``>0，<1``; empty when it has none."""
+    bounds = {name: getattr(rule, name) for rule in field.metadata for name in ("ge", "gt", "le", "lt")
+              if getattr(rule, name, None) is not None}
+    if set(bounds) == {"ge", "le"}:
+        return f"{bounds['ge']:g} – {bounds['le']:g}"
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    lengths = [f"至多 {rule.max_length} 字" for rule in field.metadata if getattr(rule, "max_length", None)]
+    return "，".join([f"{signs[name]} {value:g}" for name, value in bounds.items()] + lengths)
+
+
+def default_zh(field: FieldInfo) -> str:
+    """Default of a field as it is written in TOML."""
+    if field.is_required():
+        return "**必填**"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ("", [], {}):
+        return "（空）"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        return "`[" + ", ".join(f'"{word}"' for word in value) + "]`"
+    return f"`\"{value}\"`" if isinstance(value, str) else f"`{value:g}`"
+
+
+def key_rows(model: type[BaseModel], sentences: Mapping[str, str], prefix: str = "") -> Iterator[str]:
+    """Rows of the table of one model."""
+    for name, field in model.model_fields.items():
+        cells = (f"`{name}`", type_zh(field.annotation), default_zh(field), range_zh(field), sentences[f"{prefix}{name}"])
+        yield "| " + " | ".join(cells) + " |"
+
+
+def settings_tables() -> dict[str, type[BaseModel]]:
+    """Tables of a study file other than ``[layers.*]``."""
+    return {name: field.annotation for name, field in StudyParams.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)}
+
+
+def faults() -> list[str]:
+    """Keys without a Chinese sentence, and sentences without a key."""
+    keys = {f"{table}.{name}" for table, model in settings_tables().items() for name in model.model_fields}
+    pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
+             (set(settings_tables()), set(TABLES_ZH)))
+    return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
+
+
+def study_file() -> str:
+    """The text of docs/study-file.md."""
+    if faults():
+        raise SystemExit("docs/make_pages.py: " + "; ".join(faults()))
+    head = "| 键 | 类型 | 缺省 | 范围 | 含义 |\n|---|---|---|---|---|"
+    lines = ["# 研究文件（study.toml）", "", "由 `python docs/make_pages.py` 生成，请勿手改。", "",
+             "一座城市一个研究文件：UTF-8 编码的 TOML，写明图层在哪里、按什么规则算。键名为英文，不认识的键会报错并提示最接近的写法；",
+             "全部问题一次列出。`siteplan check 研究文件` 只读入并检查图层，`siteplan run 研究文件 --out 文件夹` 写出全部成果。",
+             "完整的例子见 [data/xikou/study.toml](../data/xikou/study.toml)。", ""]
+    for table, model in settings_tables().items():
+        lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
+    lines += ["## `[layers.图层名]` 图层从哪里来", "", "每个图层一张表，图层名见下一节。", "", head, *key_rows(LayerSource, SOURCE_ZH), "",
+              "## 图层名", "", "至少要有：" + "；".join(f"`{a}` 或 `{b}`" for a, b in REQUIRED_PAIRS) + "。其余可选，少一层就少一项结果。",
+              "各图层的列见 [图层与字段](layers.md)。", "", "| 图层名 | 内容 | 用途 |", "|---|---|---|"]
+    names = {name: schema.zh for name, schema in load_columns().items()} | RASTERS_ZH
+    lines += [f"| `{name}` | {names[name]} | {USE_ZH[name] or NOT_YET} |" for name in LAYER_NAMES]
+    return "\n".join([*lines, ""])
+
+
+def fields_table() -> str:
+    """Fields of the site layer, from ``tables/export_fields.toml``."""
+    types = {"text": "文本，{width} 字节", "int": "整数", "float": "数，{decimals} 位小数"}
+    rows = [f"| `{name}` | `{entry['out']}` | {entry['zh']} | {types[entry['type']].format(**entry)} |"
+            for name, entry in site_fields().items()]
+    return "\n".join(["| 字段 | Shapefile | 中文名 | 类型 |", "|---|---|---|---|", *rows])
+
+
+def rules_table() -> str:
+    """Coverage rules, from ``tables/rules.toml``."""
+    rows = []
+    for rule in load_rules().values():
+        points = f"{'、'.join(KIND_ZH[kind] for kind in rule.kinds)}；点位概率 {rule.point_probability:g}" if rule.kinds else ""
+        rows.append(f"| `{rule.id}` | {rule.zh} | `{rule.measure}` | {rule.minimum:g} | {points} | {rule.source} |")
+    return "\n".join(["| 编号 | 规则 | 量什么 | 下限 | 点位 | 出处 |", "|---|---|---|---|---|---|", *rows])
+
+
+def tiers_table() -> str:
+    """Tiers of candidate sites and the venue classes in each, from ``tables/venues.toml``."""
+    venues = load_venues()
+    rows = []
+    for number, tier in sorted(venues.tiers.items()):
+        classes = "、".join(entry.zh for entry in venues.classes.values() if entry.tier == number)
+        rows.append(f"| {number} | {tier.zh} | {tier.preference:g} | {classes} |")
+    return "\n".join(["| 层级 | 名称 | 系数 | 场所类别 |", "|---|---|---|---|", *rows])
+
+
+BLOCKS = {"outputs.md": {"fields": fields_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
+
+
+def filled(name: str) -> str:
+    """The text of a page with its tables written anew."""
+    text = (DOCS / name).read_text("utf-8")
+    for block, table in BLOCKS[name].items():
+        start, end = f"<!-- {block} -->\n", f"<!-- /{block} -->"
+        before, rest = text.split(start)
+        text = f"{before}{start}{table()}\n{end}{rest.split(end)[1]}"
+    return text
+
+
+def pages() -> dict[str, str]:
+    """Every page that is written, or partly written, from the code: name -> text."""
+    return {"study-file.md": study_file(), **{name: filled(name) for name in BLOCKS}}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")

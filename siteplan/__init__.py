@@ -1,0 +1,36 @@
+"""siteplan: where a city's 5G base stations go, and which public venues open free of charge for them.
+
+    >>> import siteplan as sp
+    >>> sp.max_cover.__name__
+    'max_cover'
+
+Names are imported on first use, so that ``import siteplan`` and ``siteplan --help`` stay quick.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "study": ("Study", "Scene", "build_scene", "read_layers", "run"), "layers": ("Layers",), "plan": ("Plan",),
+    "surface": ("Surface", "build_surface"), "grid": ("study_geobox",),
+    "coverage": ("Coverage", "predict_coverage", "merge_coverage", "sectors_of_stations", "sectors_of_sites",
+                 "visible"),
+    "gaps": ("assess_areas", "build_demand", "covered_share", "find_gaps", "rule_named"),
+    "candidates": ("propose_sites",), "selection": ("max_cover", "select_sites"),
+    "export": ("write_plan", "write_shapefile"), "maps": ("write_review_map",),
+    "errors": ("SiteplanError", "StudyError", "LayerError"),
+}
+_WHERE = {name: room for room, names in _HOMES.items() for name in names}
+__all__ = sorted(_WHERE)  # noqa: PLE0605  (a sorted list of the names above)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'siteplan' has no attribute {name!r}")
+    return getattr(import_module(f"siteplan.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

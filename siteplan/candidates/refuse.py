@@ -1,0 +1,74 @@
+"""Refusals: rules that take a candidate out, each with its reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from siteplan.grid import inside, pixel_of
+from siteplan.surface import Surface
+
+
+def refuse(sites: gpd.GeoDataFrame, where: np.ndarray, reasons: str | Sequence[str]) -> gpd.GeoDataFrame:
+    """The table with these candidates refused; one that is refused already keeps its first reason."""
+    hit = np.asarray(where, dtype=bool) & (sites["status"] == "candidate").to_numpy()
+    words = np.full(len(sites), reasons, dtype=object) if isinstance(reasons, str) else np.asarray(reasons, object)
+    return sites.assign(status=np.where(hit, "refused", sites["status"]),
+                        reason=np.where(hit, words, sites["reason"].astype(object)))
+
+
+def outside_boundary(sites: gpd.GeoDataFrame, boundary: gpd.GeoDataFrame) -> np.ndarray:
+    """Candidates outside the study boundary."""
+    area = boundary.geometry.union_all()
+    shapely.prepare(area)
+    return ~shapely.covers(area, sites.geometry.to_numpy())
+
+
+def inside_polygons(sites: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.Series:
+    """Name of the area each site lies in ("" where none); the first by id where several overlap."""
+    names = pd.Series("", index=sites.index)
+    solid = areas[areas.geometry.geom_type.isin(["Polygon", "MultiPolygon"])].sort_index()
+    if solid.empty or sites.empty:
+        return names
+    point, polygon = solid.geometry.sindex.query(sites.geometry.to_numpy(), predicate="within")
+    first = pd.Series(polygon).groupby(point).min()
+    label = solid["name"].astype("str").where(solid["name"].notna(), solid.index.astype("str")).to_numpy()
+    names.iloc[first.index.to_numpy()] = label[first.to_numpy()]
+    return names
+
+
+def near_points(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, distance_m: float) -> np.ndarray:
+    """Sites nearer than the distance to any of the others."""
+    if others.empty or sites.empty or distance_m <= 0:
+        return np.zeros(len(sites), dtype=bool)
+    tree = cKDTree(np.column_stack([others.geometry.x, others.geometry.y]))
+    found, _ = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y]))
+    return found < distance_m
+
+
+def far_from_gap(sites: gpd.GeoDataFrame, gap: np.ndarray, surface: Surface, radius_m: np.ndarray) -> np.ndarray:
+    """Sites with no gap pixel within their planning radius."""
+    if not gap.any():
+        return np.ones(len(sites), dtype=bool)
+    pixel_m = float(abs(surface.geobox.resolution.x))
+    distance = ndimage.distance_transform_edt(~gap) * pixel_m
+    rows, cols = pixel_of(surface.geobox, sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy())
+    on = inside(surface.geobox, rows, cols)
+    far = np.ones(len(sites), dtype=bool)
+    far[on] = distance[rows[on], cols[on]] > radius_m[on]
+    return far
+
+
+def unknown_ground(sites: gpd.GeoDataFrame, surface: Surface) -> np.ndarray:
+    """Sites off the grid or on pixels whose ground is unknown."""
+    rows, cols = pixel_of(surface.geobox, sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy())
+    on = inside(surface.geobox, rows, cols)
+    out = np.ones(len(sites), dtype=bool)
+    out[on] = ~surface.known[rows[on], cols[on]]
+    return out

@@ -1,0 +1,61 @@
+"""The sites table: its columns, and small helpers every kind of candidate uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+SITE_COLUMNS: Mapping[str, object] = {
+    "name": "", "kind": "", "source": "", "source_id": "", "status": "candidate", "build": "new", "tier": 0,
+    "tier_name": "", "preference": 0.0, "venue_class": "", "owner": "", "department": "", "must_open": False,
+    "must_be_free": False, "mount": "", "antenna_height_m": np.nan, "ground_m": np.nan, "networks": "*",
+    "cost_yuan": 0.0, "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
+    "gain_share": 0.0, "town": "", "county": "",
+    "unit_code": "", "parcel_code": "", "land_use_code": "", "lon": np.nan, "lat": np.nan,
+}
+"""Columns of the sites table and the value a column has where nobody sets it."""
+
+PREFIX = {"facility": "V", "pole": "P", "building": "B", "station": "R", "existing": "E"}
+"""First letter of a site id: venue, pole, building roof, reuse of a station, existing station."""
+
+
+def empty_sites(crs: object) -> gpd.GeoDataFrame:
+    """A sites table without rows."""
+    return sites_table(pd.DataFrame(index=pd.Index([], dtype="str")), gpd.GeoSeries([], crs=crs))
+
+
+def sites_table(rows: pd.DataFrame, points: gpd.GeoSeries) -> gpd.GeoDataFrame:
+    """A sites table from the columns that are known; the others take their default."""
+    columns = {}
+    for name, default in SITE_COLUMNS.items():
+        values = rows[name] if name in rows else pd.Series(default, index=rows.index)
+        if isinstance(default, str):
+            values = values.astype("str").fillna("")
+        elif isinstance(default, bool):
+            values = values.fillna(False).astype(bool)
+        elif isinstance(default, int):
+            values = values.fillna(0).astype("int64")
+        else:
+            values = values.astype("float64")
+        columns[name] = values
+    table = gpd.GeoDataFrame(columns, geometry=points.to_numpy(), crs=points.crs, index=rows.index)
+    table.index = table.index.astype("str").rename("site_id")
+    return table
+
+
+def site_ids(source: str, source_ids: pd.Index | pd.Series) -> pd.Index:
+    """Ids made from kind and source id, never from row order.
+
+    >>> site_ids("pole", pd.Index(["D-1"])).tolist()
+    ['P-pole:D-1']
+    """
+    word = "station" if source == "existing" else source
+    return pd.Index([f"{PREFIX[source]}-{word}:{value}" for value in source_ids], dtype="str", name="site_id")
+
+
+def text(column: pd.Series) -> pd.Series:
+    """A text column with empty strings for missing values."""
+    return column.astype("str").where(column.notna(), "")

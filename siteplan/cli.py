@@ -1,0 +1,193 @@
+"""Command line: ``siteplan demo``, ``siteplan check STUDY``, ``siteplan run STUDY --out DIR``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from siteplan.errors import SiteplanError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from siteplan.layers import Layers
+    from siteplan.plan import Plan
+
+SAMPLE = Path("data", "xikou", "study.toml")
+BAD_INPUT, INTERNAL = 2, 1
+STAGE_ZH = {
+    "ingest": "读取图层", "surface": "生成地表", "coverage": "现状覆盖", "gaps": "现状空洞", "candidates": "候选站址",
+    "selection": "优选站址", "coverage_after": "规划后覆盖", "gaps_after": "规划后空洞", "write": "写出成果",
+}
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="5G站址规划工具:从城市图层到站址方案。Plans a city's 5G sites from its layers.")
+
+
+def main() -> None:
+    """Entry point of the ``siteplan`` command."""
+    _use_utf8()
+    app()
+
+
+def _use_utf8() -> None:
+    """Chinese text must not stop the command on a terminal of another encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _told_errors(debug: bool) -> Iterator[None]:
+    """Errors as sentences: 2 for bad input with every problem, 1 for a fault of the program."""
+    try:
+        yield
+    except SiteplanError as error:
+        _console(stderr=True).print(str(error), markup=False)
+        raise typer.Exit(BAD_INPUT) from error
+    except KeyboardInterrupt as error:
+        _console(stderr=True).print("已中断,未写出任何成果(interrupted)", markup=False)
+        raise typer.Exit(130) from error
+    except Exception as error:
+        if debug:
+            raise
+        _console(stderr=True).print(
+            f"程序内部错误({type(error).__name__}: {error})。请附上研究文件和加 --debug 的输出报告此问题。", markup=False)
+        raise typer.Exit(INTERNAL) from error
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="出错时显示完整信息 (show the full trace on a fault)")]
+
+
+def _sample_study() -> Path:
+    """Study file of the sample city: below this folder, else in the checkout the package runs from."""
+    places = (Path.cwd(), Path(__file__).resolve().parents[1])
+    for place in places:
+        if (place / SAMPLE).is_file():
+            return place / SAMPLE
+    raise SiteplanError(f"找不到示例城市 {SAMPLE.as_posix()}:请在项目检出目录中运行 siteplan demo")
+
+
+def _run(study_file: Path, out: Path) -> None:
+    """Run a study, write the deliverables, print the indicators."""
+    from siteplan.export import write_plan
+    from siteplan.maps import write_review_map
+    from siteplan.study import Study, run
+
+    console = _console()
+    study = Study.from_toml(study_file)
+
+    def tell(stage: str) -> None:
+        console.print(f"· {STAGE_ZH.get(stage, stage)}", style="dim", markup=False)
+
+    plan = run(study, tell)
+    tell("write")
+    written = write_plan(plan, out, extra=(("review_map.html", write_review_map),))
+    _print_plan(console, plan)
+    console.print(f"成果目录(deliverables): {out}", markup=False)
+    console.print(f"评审图(review map): {written['review_map.html']}", markup=False)
+
+
+def _percent(value: float | None) -> str:
+    return "无数据" if value is None else f"{value:.1%}"
+
+
+def _print_plan(console: Console, plan: Plan) -> None:
+    """Indicators before and after, sites, bound - each rate with its rule."""
+    from rich.table import Table
+
+    before, after = plan.indicators["before"], plan.indicators["after"]
+    for notice in plan.study["notices"]:
+        console.print(f"※ {notice}", style="bold yellow", markup=False)
+    table = Table(title=str(plan.study["name"]), title_justify="left")
+    for heading in ("指标", "现状", "规划后", "规则"):
+        table.add_column(heading)
+    threshold = f"SS-RSRP≥{plan.study['threshold_dbm']:g}dBm 的概率均值,任一5G网络"
+    table.add_row("面积覆盖率", _percent(before["area_share"]), _percent(after["area_share"]), threshold)
+    table.add_row("需求覆盖率", _percent(before["demand_share"]), _percent(after["demand_share"]),
+                  f"{threshold};需求={plan.study['demand_zh']}")
+    for name, title in (("villages", "行政村达标"), ("zones", "重点区域达标")):
+        if not before[name]["total"]:
+            continue
+        cells = [f"{state[name]['passed']}/{state[name]['total']}" + (
+            f"(无法判定{state[name]['not_assessable']})" if state[name]["not_assessable"] else "")
+                 for state in (before, after)]
+        table.add_row(title, *cells, f"{before[name]['rule']}:{before[name]['rule_zh']}")
+    table.add_row("空洞面积(平方公里)", f"{before['gap_area_m2'] / 1e6:.2f}", f"{after['gap_area_m2'] / 1e6:.2f}",
+                  f"覆盖概率<{plan.parameters['gaps']['gap_probability']:g} 的连片区域")
+    console.print(table)
+    counts, chosen = after["sites"], plan.selection
+    tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
+    console.print(f"新增站址 {counts['proposed']} 处:{tiers};免费开放场所 {counts['proposed_free_venues']} 处;"
+                  f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
+    console.print(f"已服务加权需求 {chosen.covered:.0f},任何同等数量方案不超过 {chosen.upper_bound:.0f}"
+                  f"(最优性间隙 {chosen.optimality_gap:.2%})", markup=False)
+    summary = plan.ledger.summary()
+    refused = sum(actions.get("refused", 0) for actions in summary.values())
+    console.print(f"数据问题清单 {len(plan.ledger)} 行,其中拒收 {refused} 行(见 ledger.xlsx)", markup=False)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="成果目录 (output folder)")] = Path("build", "demo"),
+         debug: Debug = False) -> None:
+    """运行示例城市(合成数据)。Run the synthetic sample city."""
+    with _told_errors(debug):
+        _run(_sample_study(), out)
+
+
+@app.command()
+def run(study: Annotated[Path, typer.Argument(help="研究文件 (study file, TOML)")],
+        out: Annotated[Path, typer.Option("--out", help="成果目录 (output folder)")],
+        debug: Debug = False) -> None:
+    """运行一个研究,写出全部成果。Run a study and write every deliverable."""
+    with _told_errors(debug):
+        _run(study, out)
+
+
+@app.command()
+def check(study: Annotated[Path, typer.Argument(help="研究文件 (study file, TOML)")],
+          lines: Annotated[int, typer.Option(help="每个图层最多列出的问题行数")] = 10, debug: Debug = False) -> None:
+    """只读取并检查图层,逐层给出结论。Read and check the layers only."""
+    from rich.table import Table
+
+    with _told_errors(debug):
+        from siteplan.study import Study, read_layers
+
+        layers = read_layers(Study.from_toml(study))
+        console = _console()
+        table = Table(title=f"图层检查:{study.name}", title_justify="left")
+        for heading in ("图层", "文件", "编码", "坐标系", "基准", "读入", "保留", "拒收"):
+            table.add_column(heading)
+        for file in layers.files:
+            table.add_row(file.layer, Path(file.file).name, file.encoding or "", file.crs or "", file.datum or "",
+                          str(file.rows_in), str(file.rows_kept), str(file.rows_refused))
+        console.print(table)
+        _print_ledger(console, layers, lines)
+
+
+def _print_ledger(console: Console, layers: Layers, most: int) -> None:
+    """The first lines of each layer's ledger."""
+    shown: dict[str, int] = {}
+    action_zh = {"refused": "拒收", "repaired": "修复", "assumed": "假定", "note": "提示"}
+    for line in layers.ledger:
+        shown[line.layer] = shown.get(line.layer, 0) + 1
+        if shown[line.layer] <= most:
+            where = " ".join(part for part in (line.layer, line.file, line.row, line.field) if part)
+            value = f" [{line.value}]" if line.value else ""
+            console.print(f"{action_zh[line.action]} {where}{value}:{line.reason}。{line.remedy}", markup=False)
+    for layer, count in shown.items():
+        if count > most:
+            console.print(f"{layer}:另有 {count - most} 行(用 --lines 显示)", markup=False)
+    console.print(f"共 {len(layers.ledger)} 行问题记录", markup=False)

@@ -1,0 +1,109 @@
+"""Reach: with which probability each candidate site would cover each point of demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.sparse import csc_matrix
+from scipy.special import ndtr, ndtri
+
+from siteplan._kernels import reach_mast
+from siteplan.coverage._equipment import Equipment, load_equipment
+from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs
+from siteplan.coverage._sectors import check_sectors
+from siteplan.errors import ModelError
+from siteplan.grid import inside
+from siteplan.params import CoverageParams
+from siteplan.surface import Surface
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Probability of coverage per point and candidate.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csc_matrix of float32 (points, candidates)
+        Probability that the candidate covers the point, by its best sector; pairs below the floor are left out.
+    site_ids : tuple of str
+        Candidate of each column, sorted.
+    """
+
+    matrix: csc_matrix
+    site_ids: tuple[str, ...]
+
+
+def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, rows: ArrayLike,
+                      cols: ArrayLike, *, floor: float = 0.01, equipment: Equipment | None = None) -> Reach:
+    """Probability that each candidate site covers each point.
+
+    Parameters
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        As in :func:`predict_coverage`, with ``site_id`` (see :func:`sectors_of_sites`).
+    params : CoverageParams
+    rows, cols : array_like of int, shape (points,)
+        Pixels of the points; several points may share a pixel.
+    floor : float
+        Smaller probabilities are left out; above 0 and below 1.
+    equipment : Equipment, optional
+
+    Returns
+    -------
+    Reach
+        Points whose surface is unknown are reached by no candidate.
+
+    Raises
+    ------
+    ModelError
+        When the table cannot be used, or points lie outside of the grid.
+
+    Notes
+    -----
+    Same path loss as :func:`predict_coverage`, but with the exact profile to every point instead of the sweep.
+    """
+    table = load_equipment() if equipment is None else equipment
+    check_sectors(surface, sectors, table)
+    row, col = np.asarray(rows, np.int64).ravel(), np.asarray(cols, np.int64).ravel()
+    if row.shape != col.shape or not inside(surface.geobox, row, col).all() or not 0.0 < floor < 1.0:
+        raise ModelError("points must lie on the grid, rows and columns in pairs, and the floor between 0 and 1")
+    if "site_id" not in sectors.columns:
+        raise ModelError("table of sectors lacks the column site_id")
+    usable = np.flatnonzero(surface.known[row, col])
+    order = usable[np.lexsort((col[usable], row[usable]))]
+    starts = np.searchsorted(row[order], np.arange(surface.geobox.shape[0] + 1)).astype(np.int64)
+    points = starts, col[order]
+    site_ids, code = np.unique(sectors["site_id"].astype(str).to_numpy(object).astype(str), return_inverse=True)
+    masts = prepare_masts(surface, sectors, params, table)
+    code = code[masts.number]
+    tables, everyone = LossTables(masts), np.ones(1, np.bool_)
+    heights = np.ascontiguousarray(surface.top_m), np.ascontiguousarray(surface.ground_m), surface.has_clutter
+    best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
+    limits = params.threshold_dbm, float(ndtri(floor))
+    found_points: list[np.ndarray] = []
+    found_z: list[np.ndarray] = []
+    counts = np.zeros(site_ids.size, np.int64)
+    for site in split_runs([code]) if code.size else []:
+        count = np.zeros(1, np.int64)
+        columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.freq_ghz)
+        for same in split_runs([part[site] for part in columns]):
+            chosen = site[same]
+            i = int(chosen[0])
+            reach_mast(heights, masts.mast(i), disc_of(int(masts.radius[i])), tables.of(i),
+                       masts.sectors(chosen, everyone), limits, points, (best_z, touched, count))
+        hit = np.sort(touched[:count[0]])
+        found_points.append(order[hit])
+        found_z.append(best_z[hit])
+        counts[code[site[0]]] = hit.size
+        best_z[hit] = -np.inf
+    indices = np.concatenate(found_points) if found_points else np.zeros(0, np.int64)
+    z = np.concatenate(found_z) if found_z else np.zeros(0, np.float32)
+    data = ndtr(z.astype(np.float64)).astype(np.float32)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    matrix = csc_matrix((data, indices, indptr), shape=(row.size, site_ids.size))
+    matrix.sort_indices()
+    return Reach(matrix, tuple(map(str, site_ids)))

@@ -1,0 +1,185 @@
+"""Write a plan: all files into a temporary folder, checked there, then moved into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplan.errors import ExportError
+from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
+from siteplan.export._raster import coverage_bands, write_cog
+from siteplan.export._sheets import write_ledger
+from siteplan.export._vector import write_geopackage
+from siteplan.plan import Plan
+
+Writer = Callable[[Plan, Path], Any]
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """Everything ``plan.json`` says; every number can be recomputed from the other files."""
+    chosen = plan.selection
+    sites = [{"site_id": str(site_id), "rank_no": int(row["rank_no"]), "name": row["name"], "kind": row["kind"],
+              "source": row["source"], "source_id": row["source_id"], "build": row["build"], "tier": int(row["tier"]),
+              "tier_name": row["tier_name"], "owner": row["owner"], "department": row["department"],
+              "must_be_free": bool(row["must_be_free"]), "antenna_height_m": float(row["antenna_height_m"]),
+              "cost_yuan": float(row["cost_yuan"]), "gain": float(row["gain"]),
+              "gain_demand": float(row["gain_demand"]), "x": float(row.geometry.x), "y": float(row.geometry.y),
+              "reason": row["reason"]} for site_id, row in plan.proposed.iterrows()]
+    bound = {"covered": chosen.covered, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
+             "total_weight": float(chosen.weight.sum()), "candidates": len(chosen.candidate_ids),
+             "demand_cells": len(chosen.weight), "stopped": chosen.stopped, "sites": chosen.bound_sites,
+             "meaning": "weighted demand of gap cells; no choice of that many sites within the budget serves more"}
+    return {"study": dict(plan.study), "parameters": dict(plan.parameters),
+            "inputs": [dict(file) for file in plan.inputs],
+            "indicators": dict(plan.indicators), "sites": sites, "bound": bound,
+            "ledger": plan.ledger.summary(), "versions": dict(plan.versions), "timings": dict(plan.timings)}
+
+
+def _clean(value: Any) -> Any:
+    """JSON has no NaN: null instead; numpy numbers become plain ones."""
+    if isinstance(value, dict):
+        return {str(key): _clean(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _write_json(plan: Plan, path: Path) -> None:
+    text = json.dumps(_clean(plan_facts(plan)), ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_sites(plan: Plan, path: Path) -> None:
+    write_geopackage({"sites": _keyed(export_table(plan.proposed, plan.study["notices"]))}, path)
+
+
+def _keyed(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The export table with its id as index again (the id column is the first)."""
+    return table.drop(columns="site_id").rename_axis("site_id")
+
+
+def _write_shp(plan: Plan, path: Path) -> None:
+    write_shapefile(export_table(plan.proposed, plan.study["notices"]), path)
+
+
+def _write_candidates(plan: Plan, path: Path) -> None:
+    others = plan.sites.sort_values(["status", "rank_no"], kind="stable")
+    write_geopackage({"sites": others}, path)
+
+
+def _write_gaps(plan: Plan, path: Path) -> None:
+    write_geopackage({"gaps_after": plan.gaps_after, "gaps_before": plan.gaps_before}, path)
+
+
+def _write_areas(plan: Plan, path: Path) -> None:
+    boundary = plan.boundary[["name", "geometry"]]
+    write_geopackage({"boundary": boundary, "villages": plan.villages, "zones": plan.zones}, path)
+
+
+def _write_coverage(plan: Plan, path: Path, which: str) -> None:
+    tags = {"study": str(plan.study["name"]), "state": which, "notices": ";".join(plan.study["notices"]),
+            "threshold_dbm": str(plan.study["threshold_dbm"])}
+    coverage = plan.after if which == "after" else plan.before
+    write_cog(coverage_bands(coverage), coverage.geobox, path, tags)
+
+
+def _write_demand(plan: Plan, path: Path) -> None:
+    write_cog({f"demand {plan.study['demand_zh']}": plan.demand}, plan.surface.geobox, path,
+              {"demand_kind": plan.demand_kind, "notices": ";".join(plan.study["notices"])})
+
+
+def _write_servers(plan: Plan, path: Path) -> None:
+    """Best-server numbers of the coverage files -> sector ids."""
+    table = pd.DataFrame({"server": range(len(plan.after.sector_ids)), "sector_id": plan.after.sector_ids})
+    table.to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def _write_areas_csv(table: gpd.GeoDataFrame, path: Path) -> None:
+    """CSV that a spreadsheet opens: UTF-8 with BOM, no cell that starts a formula."""
+    frame = as_frame(table).reset_index()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            words = frame[name].astype("str").where(frame[name].notna(), "")
+            frame[name] = words.where(~words.str.match(r"^[=+\-@\t\r]"), "'" + words)
+    frame.to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def _write_reach(plan: Plan, path: Path) -> None:
+    """Reach, weights and multipliers of the selection, so that gains and bound can be recounted."""
+    chosen = plan.selection
+    np.savez_compressed(
+        path, allow_pickle=False, shape=np.array(chosen.reach.shape), indptr=chosen.reach.indptr.astype(np.int64),
+        indices=chosen.reach.indices.astype(np.int32), weight=chosen.weight, multipliers=chosen.multipliers,
+        candidate_ids=np.array(chosen.candidate_ids, dtype=str), site_ids=np.array(chosen.site_ids, dtype=str),
+        gains=chosen.gains)
+
+
+FILES: tuple[tuple[str, Writer], ...] = (
+    ("sites.gpkg", _write_sites), ("shp/sites.shp", _write_shp), ("candidates.gpkg", _write_candidates),
+    ("coverage.tif", lambda plan, path: _write_coverage(plan, path, "after")),
+    ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
+    ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
+    ("areas.gpkg", _write_areas), ("villages.csv", lambda plan, path: _write_areas_csv(plan.villages, path)),
+    ("zones.csv", lambda plan, path: _write_areas_csv(plan.zones, path)), ("ledger.xlsx", write_ledger),
+    ("reach.npz", _write_reach), ("plan.json", _write_json),
+)
+"""Deliverables in the order in which they are written; ``plan.json`` last."""
+
+
+def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) -> dict[str, Path]:
+    """Write every deliverable of a plan into a folder.
+
+    Parameters
+    ----------
+    plan : Plan
+    out : Path
+        Folder; made when absent. Files of an earlier run are replaced one by one when all new ones are ready.
+    extra : sequence of (file name, writer)
+        Further files, written in the same way (the review map).
+
+    Returns
+    -------
+    dict
+        File name -> path.
+
+    Raises
+    ------
+    ExportError
+        A file could not be written or did not read back; nothing in ``out`` was touched.
+    """
+    target = Path(out)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".siteplan-", dir=target))
+    except OSError as error:
+        raise ExportError(f"成果目录 {target} 不能写入:{error.strerror or error}") from error
+    try:
+        for name, writer in (*extra, *FILES):
+            draft = staging / name
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            writer(plan, draft)
+        ready = sorted(path for path in staging.rglob("*") if path.is_file())
+        for path in ready:
+            place = target / path.relative_to(staging)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, place)
+    except OSError as error:
+        if isinstance(error, ExportError):
+            raise
+        raise ExportError(f"写出成果失败:{error.strerror or error}({error.filename or target})") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return {name: target / name for name, _ in (*extra, *FILES)}

@@ -1,0 +1,56 @@
+"""Raster files: coverage and demand as cloud-optimised GeoTIFF."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.shutil import copy as copy_raster
+
+from siteplan.coverage import Coverage
+from siteplan.errors import ExportError
+
+
+def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
+    """Bands of a coverage file: best 5G signal, best server, probability; then each network's probability."""
+    rsrp, server, probability = coverage.any_5g()
+    bands = {"best_rsrp_dbm 任一5G网络": rsrp, "best_server 主服小区序号": server.astype(np.float32),
+             "probability 覆盖概率 任一5G网络": probability}
+    for number, network in enumerate(coverage.networks):
+        bands[f"probability 覆盖概率 {network.name} {network.technology}"] = coverage.probability[number]
+    return bands
+
+
+def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags: Mapping[str, str]) -> None:
+    """Write float32 bands with descriptions as a COG (NaN = no data), then read them back.
+
+    Raises
+    ------
+    ExportError
+        The file does not read back bit for bit.
+    """
+    rows, cols = geobox.shape
+    if geobox.crs is None:
+        raise ExportError(f"{path.name}:栅格没有坐标系")
+    profile = {"driver": "GTiff", "height": rows, "width": cols, "count": len(bands), "dtype": "float32",
+               "crs": geobox.crs.to_wkt(), "transform": geobox.affine, "nodata": float("nan"), "tiled": True,
+               "blockxsize": 256, "blockysize": 256}
+    draft = path.with_name(f"{path.stem}.draft.tif")
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with rasterio.open(draft, "w", **profile) as target:
+            for number, (name, array) in enumerate(bands.items(), start=1):
+                target.write(np.asarray(array, dtype=np.float32), number)
+                target.set_band_description(number, name)
+            target.update_tags(**tags)
+        copy_raster(draft, path, driver="COG", compress="DEFLATE", predictor="FLOATING_POINT",
+                    overview_resampling="nearest")
+    draft.unlink()
+    with rasterio.open(path) as read:
+        for number, (name, array) in enumerate(bands.items(), start=1):
+            if not np.array_equal(read.read(number), np.asarray(array, dtype=np.float32), equal_nan=True):
+                raise ExportError(f"{path.name} 波段“{name}”读回不一致")

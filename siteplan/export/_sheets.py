@@ -1,0 +1,108 @@
+"""The workbook ``ledger.xlsx``: venues to open by department, and the input ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from siteplan.plan import Plan
+from siteplan.venues import load_venues
+
+ACTION_ZH = {"refused": "拒收", "repaired": "修复", "assumed": "假定", "note": "提示"}
+MOUNT_ZH = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
+BUILD_ZH = {"new": "新建", "reuse": "利旧", "share": "共址", "": ""}
+KIND_ZH = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
+
+
+def _yes(value: bool) -> str:
+    return "是" if value else "否"
+
+
+def venue_rows(plan: Plan) -> list[list[Any]]:
+    """Proposed venues, sorted by department and order of choice."""
+    proposed = plan.proposed.sort_values(["department", "rank_no"], kind="stable")
+    classes = load_venues().classes
+    rows = []
+    for number, (site_id, row) in enumerate(proposed.iterrows(), start=1):
+        zh = classes[row["venue_class"]].zh if row["venue_class"] in classes else row["venue_class"]
+        rows.append([number, row["department"] or "(待明确)", row["owner"] or "(待核实)", row["name"], zh,
+                     row["tier_name"], _yes(row["must_open"]), _yes(row["must_be_free"]), KIND_ZH[row["kind"]],
+                     MOUNT_ZH.get(row["mount"], ""), BUILD_ZH[row["build"]], row["county"], row["town"], row["lon"],
+                     row["lat"], row["antenna_height_m"], row["cost_yuan"], row["gain_demand"], row["rank_no"],
+                     row["reason"], site_id])
+    return rows
+
+
+VENUE_HEAD = ["序号", "主管部门", "权属单位", "场所名称", "场所类别", "优先级", "应当开放", "免费开放", "站型", "建设方式", "建设性质",
+              "县区", "镇街", "经度", "纬度", "挂高(米)", "投资估算(元)", "新增服务需求", "入选次序", "入选理由", "站址编号"]
+
+
+def department_rows(plan: Plan) -> list[list[Any]]:
+    """Counts by department: sites, venues that must open free of charge, cost."""
+    rows = []
+    for department, group in plan.proposed.groupby("department", sort=True):
+        rows.append([department or "(待明确)", len(group), int(group["must_open"].sum()),
+                     int(group["must_be_free"].sum()), float(group["cost_yuan"].sum()),
+                     float(group["gain_demand"].sum())])
+    return rows
+
+
+def _add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
+               widths: Mapping[int, float]) -> None:
+    """One sheet: notes, heading, rows, frozen heading, filter, print settings."""
+    sheet = book.add_worksheet(name)
+    note = book.add_format({"font_color": "#7A4B00", "italic": True})
+    heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
+                               "valign": "vcenter"})
+    cell = book.add_format({"border": 1, "valign": "top", "text_wrap": True})
+    for number, line in enumerate(notes):
+        sheet.write_string(number, 0, line, note)
+    top = len(notes)
+    for column, title in enumerate(head):
+        longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
+        sheet.set_column(column, column, widths.get(column, min(max(8.0, longest + 2.0), 40.0)))
+        sheet.write_string(top, column, title, heading)
+    for number, row in enumerate(rows, start=top + 1):
+        for column, value in enumerate(row):
+            if isinstance(value, int | float) and value == value:
+                sheet.write_number(number, column, value, cell)
+            else:
+                sheet.write_string(number, column, "" if value != value else str(value), cell)
+    sheet.freeze_panes(top + 1, 0)
+    if rows:
+        sheet.autofilter(top, 0, top + len(rows), len(head) - 1)
+    sheet.set_landscape()
+    sheet.set_paper(8)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(top)
+    sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
+
+
+def _width(value: Any) -> int:
+    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in str(value))
+
+
+def write_ledger(plan: Plan, path: Path) -> None:
+    """Write the workbook: 开放台账, 部门汇总, 数据问题清单, 输入文件.
+
+    Text is never taken for a formula or a link.
+    """
+    import xlsxwriter
+
+    notes = [f"{plan.study['name']} 开放台账与数据问题清单", *plan.study["notices"]]
+    lines = [[line.layer, line.file, line.row, line.field, line.value, ACTION_ZH[line.action], line.reason, line.remedy]
+             for line in plan.ledger]
+    facts = [[file["layer"], file["file"], file["encoding"] or "", file["crs"] or "", file["datum"] or "",
+              file["rows_in"], file["rows_kept"], file["rows_refused"], file["bytes"], file["sha256"]]
+             for file in plan.inputs]
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(str(path), options)
+    _add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {19: 46, 3: 26, 1: 22})
+    _add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
+               department_rows(plan), notes, {})
+    _add_sheet(book, "数据问题清单", ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"], lines, notes,
+               {6: 44, 7: 44})
+    _add_sheet(book, "输入文件", ["图层", "文件", "编码", "坐标系", "基准", "读入行", "保留行", "拒收行", "字节", "SHA-256"],
+               facts, notes, {9: 30})
+    book.close()

@@ -1,0 +1,74 @@
+"""What reading gives: tables and rasters in the study CRS, file facts, the input ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from siteplan.input_ledger import InputLedger
+from siteplan.layers.kinds import empty_table
+
+
+@dataclass(frozen=True)
+class Raster:
+    """One raster: float32 array (row, col), row 0 north, NaN = no data, beside its GeoBox (any CRS)."""
+
+    array: NDArray[np.float32]
+    geobox: GeoBox
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """Facts of one input file; ``rows_in = rows_kept + rows_refused`` (all 0 for rasters)."""
+
+    layer: str
+    file: str
+    bytes: int
+    sha256: str
+    encoding: str
+    crs: str
+    datum: str
+    rows_in: int
+    rows_kept: int
+    rows_refused: int
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Everything that was read.
+
+    Attributes
+    ----------
+    crs : pyproj.CRS
+        Study CRS.
+    tables : mapping of str to GeoDataFrame
+        Vector layers, in the study CRS, indexed by their key.
+    rasters : mapping of str to Raster
+    ledger : InputLedger
+        One line per refused, repaired or assumed value.
+    files : tuple of InputFile
+    """
+
+    crs: pyproj.CRS
+    tables: Mapping[str, gpd.GeoDataFrame]
+    rasters: Mapping[str, Raster]
+    ledger: InputLedger
+    files: tuple[InputFile, ...]
+
+    def has(self, name: str) -> bool:
+        """Whether a layer was read (a table with rows, or a raster)."""
+        return name in self.rasters or (name in self.tables and len(self.tables[name]) > 0)
+
+    def table(self, name: str) -> gpd.GeoDataFrame:
+        """The table of a layer; empty with the canonical columns when it is absent."""
+        return self.tables[name] if name in self.tables else empty_table(name, self.crs)
+
+    def raster(self, name: str) -> Raster | None:
+        """The raster of a layer, or None."""
+        return self.rasters.get(name)

@@ -1,0 +1,23 @@
+"""Lamp poles and other public poles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from siteplan.layers.file_log import FileLog
+
+NAMES = ("poles",)
+ADDED: dict[str, str] = {}
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """As it is."""
+    return frame
+
+
+def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Nothing more: the height default is in the column dictionary."""
+    del shapes, log
+    return table, np.zeros(len(table), dtype=bool)

@@ -1,0 +1,214 @@
+"""Existing stations: one row per sector, with network, technology, frequency and power filled."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from siteplan.layers.file_log import FileLog
+from siteplan.schema import normalise_word
+
+NAMES = ("stations",)
+ADDED = {"network": "str", "tilt_deg": "float64"}
+UNKNOWN_NETWORK = "未注明"
+"""Network of sectors of which neither the table nor the band tells the operator."""
+_OMNI = {normalise_word(word) for word in ("全向", "omni", "全向天线")}
+_SPLIT = re.compile(r"[&+、,，;；/|]|和|与")
+_NR_WORDS = re.compile(r"nr|5g(?!hz)|(?<![a-z])n\d{1,3}(?!\d)")
+_LTE_WORDS = re.compile(r"lte|fdd|tdd|4g(?!hz)|band\d|(?<![a-z])b\d")
+_RAISED_SCS_MHZ = 2496.0
+
+
+@lru_cache(maxsize=1)
+def load_bands() -> dict[str, Any]:
+    """The table ``band_words.toml``: bands, frequency ranges, resource blocks, operators, assumed values."""
+    return tomllib.loads(files("siteplan").joinpath("tables/band_words.toml").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=4096)
+def network_of(operators: str) -> str:
+    """Canonical operators, sorted, joined by ``&`` (several = one shared network).
+
+    >>> network_of("中国联通、电信"), network_of("CMCC"), network_of("Swisscom")
+    ('电信&联通', '移动', 'Swisscom')
+    """
+    names = load_bands()["operators"]
+    found = set()
+    for part in _SPLIT.split(operators):
+        word = normalise_word(part)
+        exact = [name for name, words in names.items() if word in {normalise_word(spelling) for spelling in words}]
+        inside = [name for name, words in names.items() if any(spelling in part for spelling in words[:2])]
+        if word:
+            found |= set(exact or inside or [part.strip()])
+    return "&".join(sorted(found))
+
+
+@lru_cache(maxsize=4096)
+def band_of(text: str) -> str | None:
+    """Id of the band a text names, or None.
+
+    >>> band_of("D频段"), band_of("NR 3.5GHz"), band_of("FDD 1800M"), band_of("?")
+    ('n41', 'n78', 'b3', None)
+    """
+    word = normalise_word(text).replace("ghz", "g")
+    bands = load_bands()["bands"]
+    spellings = [(normalise_word(spelling).replace("ghz", "g"), name) for name, band in bands.items()
+                 for spelling in band["words"]]
+    exact = [name for spelling, name in spellings if spelling == word]
+    inside = [(len(spelling), name) for spelling, name in spellings if len(spelling) > 1 and spelling in word]
+    return exact[0] if exact else (max(inside)[1] if inside else None)
+
+
+def technology_of(band: str) -> str | None:
+    """Technology that a band's spelling gives away: ``n41`` is 5G, ``Band 41`` is 4G, ``2.6G`` tells nothing.
+
+    >>> technology_of("n41"), technology_of("FDD1800"), technology_of("2.6G"), technology_of("2.5GHz")
+    ('5G', '4G', None, None)
+    """
+    word = normalise_word(band)
+    if _NR_WORDS.search(word):
+        return "5G"
+    return "4G" if _LTE_WORDS.search(word) else None
+
+
+def epre_from_power(power_dbm: float, blocks: int) -> float:
+    """Energy per resource element: total power less 10 log10(12 N_RB), dBm.
+
+    >>> round(epre_from_power(53.0103, 273), 2)
+    17.86
+    """
+    return power_dbm - 10.0 * float(np.log10(12.0 * blocks))
+
+
+def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float) -> int:
+    """Resource blocks of a carrier; the usual width of its band when the width is unknown (NaN).
+
+    >>> resource_blocks("5G", 2565.0, 100.0), resource_blocks("5G", 773.0, float("nan"))
+    (273, 160)
+    """
+    data = load_bands()
+    kind = "4G" if technology == "4G" else ("5G_30" if freq_mhz >= _RAISED_SCS_MHZ else "5G_15")
+    usual = data["assumed"]["bandwidth_mhz"]["n28" if kind == "5G_15" and freq_mhz < 1000.0 else kind]
+    width = usual if np.isnan(bandwidth_mhz) else bandwidth_mhz
+    table = {float(key): int(value) for key, value in data["resource_blocks"][kind].items()}
+    return table[min(table, key=lambda known: (abs(known - width), known))]
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """Azimuth words for omnidirectional antennas become empty."""
+    words = {column for column in frame.columns if normalise_word(column).split("(")[0] in ("方位角", "azimuth", "方向角")}
+    if not words:
+        return frame
+    return frame.assign(**{str(column): frame[column].where(~frame[column].map(_is_omni), None) for column in words})
+
+
+def _is_omni(value: object) -> bool:
+    return isinstance(value, str) and normalise_word(value) in _OMNI
+
+
+def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Fill what planning needs, each assumption with a line; sectors with an impossible azimuth are refused."""
+    out = _with_power(_with_antenna(_with_radio(table, log), log), log)
+    bounds = shapely.bounds(shapes)
+    lone = out["source_site"].isna().to_numpy()
+    places = [f"P{east:.0f}-{north:.0f}" if np.isfinite(east) else "" for east, north in bounds[:, :2] / 10.0]
+    log.rows(out["source_row"].to_numpy()[lone], "source_site", "", "assumed", "没有站址编号，同一位置（10 m）算一个站址", "补填站址编号")
+    sites = out["source_site"].where(~lone, pd.Series(places, index=out.index, dtype="str"))
+    return out.assign(source_site=sites), np.zeros(len(out), dtype=bool)
+
+
+def _assume(out: pd.DataFrame, column: str, values: pd.Series, log: FileLog, reason: str, remedy: str) -> pd.DataFrame:
+    """A table with missing cells filled; one line for each different value."""
+    fill = out[column].isna() & values.notna()
+    for value in sorted(set(values[fill])):
+        mine = (fill & (values == value)).to_numpy()
+        log.rows(out["source_row"].to_numpy()[mine], column, value, "assumed", reason, remedy)
+    return out.assign(**{column: out[column].where(~fill, values)})
+
+
+def _in_ranges(freq: pd.Series, what: str) -> pd.Series:
+    found = pd.Series([None] * len(freq), index=freq.index, dtype="str")
+    for entry in load_bands()["ranges"]:
+        if entry[what]:
+            found = found.where(~freq.between(entry["low"], entry["high"]), entry[what])
+    return found
+
+
+def _text(values: Any, index: pd.Index) -> pd.Series:
+    return pd.Series(values, index=index, dtype="str")
+
+
+def _with_radio(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
+    """Technology, frequency, network."""
+    data, bands = load_bands(), load_bands()["bands"]
+    band = table["band"].map(band_of, na_action="ignore").astype("str")
+    unread = (table["band"].notna() & band.isna()).to_numpy()
+    log.each(table["source_row"][unread], "band", table["band"][unread], "note", "频段写法不认识", "写 n41、2.6G、3.5G、700M 等")
+    told = band.notna() | table["freq_mhz"].notna()
+    remedy = "补填制式"
+    spelled = table["band"].map(technology_of, na_action="ignore").astype("str")
+    out = _assume(table, "technology", spelled, log, "没有制式，按频段的写法", remedy)
+    single = {name: entry["technologies"][0] for name, entry in bands.items() if len(entry["technologies"]) == 1}
+    out = _assume(out, "technology", band.map(single).astype("str"), log, "没有制式，按频段", remedy)
+    out = _assume(out, "technology", _in_ranges(out["freq_mhz"], "technology"), log, "没有制式，按频率", remedy)
+    out = _assume(out, "technology", _text("4G", out.index), log,
+                  "没有制式，频段也定不了，保守按 4G（不计入 5G 覆盖）", remedy)
+    centre = band.map({name: entry["freq_mhz"] for name, entry in bands.items()}).astype("float64")
+    out = _assume(out, "freq_mhz", centre, log, "没有频率，取频段的中心频率", "补填中心频率")
+    usual = out["technology"].map(data["assumed"]["freq_mhz"]).astype("float64")
+    out = _assume(out, "freq_mhz", usual, log, "没有频段和频率，按制式常用频率", "补填频段或频率")
+    out = out.assign(network=out["operators"].map(network_of, na_action="ignore").astype("str").replace("", None))
+    remedy = "补填运营商"
+    holders = {name: entry["network"] for name, entry in bands.items() if entry["network"]}
+    out = _assume(out, "network", band.map(holders).astype("str"), log, "没有运营商，按频段的持有者", remedy)
+    by_freq = _in_ranges(out["freq_mhz"].where(told), "network")
+    out = _assume(out, "network", by_freq, log, "没有运营商，按频率的持有者", remedy)
+    return _assume(out, "network", _text(UNKNOWN_NETWORK, out.index), log, "没有运营商", remedy)
+
+
+def _with_antenna(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
+    """Kind, height, azimuth, tilt."""
+    assumed = load_bands()["assumed"]
+    limit = assumed["micro_below_m"]
+    kind = _text(np.where(table["antenna_height_m"] < limit, "micro", "macro"), table.index)
+    out = _assume(table, "kind", kind, log, f"没有站型，挂高低于 {limit:g} m 算微站，否则宏站", "补填站型")
+    usual_height = out["kind"].map(assumed["antenna_height_m"]).astype("float64")
+    out = _assume(out, "antenna_height_m", usual_height, log, "没有挂高，按站型的常用挂高", "补填挂高")
+    azimuth = out["azimuth_deg"]
+    rows = out["source_row"].to_numpy()
+    omni = azimuth.isna().to_numpy()
+    log.rows(rows[omni], "azimuth_deg", "", "assumed", "没有方位角，按全向天线", "定向天线请补填方位角")
+    mechanical, electrical = out["tilt_mechanical_deg"], out["tilt_electrical_deg"]
+    lacking = mechanical.isna().to_numpy().astype(int) + electrical.isna().to_numpy().astype(int)
+    log.rows(rows[lacking == 1], "tilt_deg", 0.0, "assumed", "机械、电子下倾角只有一个，另一个按 0", "补填下倾角")
+    usual = out["kind"].map(assumed["tilt_deg"]).astype("float64").where(~omni, 0.0)
+    for value in sorted(set(usual[lacking == 2])):
+        mine = (lacking == 2) & (usual == value).to_numpy()
+        log.rows(rows[mine], "tilt_deg", value, "assumed", "没有下倾角，按常用值", "补填下倾角")
+    tilt = (mechanical.fillna(0.0) + electrical.fillna(0.0)).where(lacking < 2, usual)
+    return out.assign(azimuth_deg=azimuth.where(azimuth != 360.0, 0.0), tilt_deg=tilt)
+
+
+def _with_power(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
+    """EPRE from the reference-signal power, the total power, or the usual value."""
+    blocks = np.array([resource_blocks(technology, freq, width) for technology, freq, width in zip(
+        table["technology"], table["freq_mhz"], table["bandwidth_mhz"], strict=True)], dtype=float)
+    total = table["power_dbm"].where(table["power_dbm"].notna(), 10.0 * np.log10(table["power_w"] * 1000.0))
+    from_total = total - 10.0 * np.log10(12.0 * blocks)
+    rows = table["source_row"].to_numpy()
+    worked_out = (table["epre_dbm"].isna() & from_total.notna()).to_numpy()
+    no_width = worked_out & table["bandwidth_mhz"].isna().to_numpy()
+    for count in sorted(set(blocks[no_width])):
+        log.rows(rows[no_width & (blocks == count)], "bandwidth_mhz", f"{count:g} RB", "assumed",
+                 "没有带宽，按该频段常用带宽的资源块数折算每 RE 功率", "补填带宽")
+    out = table.assign(epre_dbm=table["epre_dbm"].where(~worked_out, from_total))
+    usual = (out["technology"] + " " + out["kind"]).map(load_bands()["assumed"]["epre_dbm"]).astype("float64")
+    return _assume(out, "epre_dbm", usual, log, "没有功率，按制式和站型的常用每 RE 功率", "补填发射功率或参考信号功率")

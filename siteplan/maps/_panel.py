@@ -1,0 +1,165 @@
+"""What the page says beside the map: indicators, bound, and the statements every map must carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+
+from siteplan.maps._layers import Json, tier_names
+from siteplan.maps._texts import (
+    DEMAND_NAMES,
+    DEMAND_UNITS,
+    KINDS,
+    as_number,
+    as_share,
+    as_text,
+    rule_name,
+    rule_words,
+)
+
+if TYPE_CHECKING:
+    from siteplan.coverage import Coverage
+    from siteplan.plan import Plan
+
+
+def list_indicators(plan: Plan) -> list[Json]:
+    """Rows of the indicator panel: label, values before and after, and the rule or meaning in small print.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    list of dict
+        ``label, before, after, note``; rates come with the name of their rule.
+    """
+    rows = []
+    for label, areas in (("行政村达标", plan.villages), ("重点区域达标", plan.zones)):
+        if len(areas):
+            rows.append({"label": label, "note": _rules_of(areas),
+                         **{state: _passed(areas, state) for state in ("before", "after")}})
+    name, unit = DEMAND_NAMES.get(plan.demand_kind, "需求"), DEMAND_UNITS.get(plan.demand_kind, "")
+    before, after = (covered_demand(plan.demand, state) for state in (plan.before, plan.after))
+    rows.append({"label": f"{name}覆盖率", **_shares(plan, "demand_share", before[1], after[1]),
+                 "note": f"覆盖概率均值,任一5G网络;规划后覆盖 {as_number(after[0], unit)}"})
+    if all("area_share" in plan.indicators.get(state, {}) for state in ("before", "after")):
+        rows.append({"label": "面积覆盖率", **_shares(plan, "area_share", None, None), "note": "覆盖概率均值,任一5G网络"})
+    rows.append({"label": "覆盖空洞", "before": _hectares(plan.gaps_before), "after": _hectares(plan.gaps_after),
+                 "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"})
+    return rows
+
+
+def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float]:
+    """Demand covered (weighted by probability) and its share of the demand where anything is known.
+
+    Parameters
+    ----------
+    demand : ndarray
+        Per pixel (row, col).
+    coverage : Coverage
+
+    Returns
+    -------
+    covered : float
+    share : float
+        NaN where there is no demand.
+    """
+    probability = coverage.any_5g()[2].astype(np.float64)
+    known = np.isfinite(probability) & np.isfinite(demand)
+    weight = np.where(known, demand, 0.0).astype(np.float64)
+    covered, total = float((weight * np.where(known, probability, 0.0)).sum()), float(weight.sum())
+    return covered, covered / total if total > 0 else float("nan")
+
+
+def count_sites(plan: Plan) -> list[Json]:
+    """Proposed sites by tier and kind: ``{tier, name, macro, micro}``, best tier first."""
+    proposed = plan.proposed
+    out = []
+    for tier, name in tier_names(plan.sites).items():
+        kinds = proposed.loc[proposed["tier"] == tier, "kind"].value_counts()
+        if int(kinds.sum()):
+            out.append({"tier": tier, "name": name, "macro": int(kinds.get("macro", 0)),
+                        "micro": int(kinds.get("micro", 0))})
+    return out
+
+
+def describe_bound(plan: Plan) -> Json:
+    """How good the choice is: demand served, upper bound, optimality gap, and why it stopped."""
+    selection = plan.selection
+    gap = float(selection.optimality_gap)
+    stops = {"max_sites": "已达站址数上限", "budget": "已达预算上限", "no_gain": "再建无新增覆盖",
+             "spacing": "受站间距限制"}
+    return {
+        "covered": as_number(selection.covered), "upper": as_number(selection.upper_bound),
+        "gap": f"{gap * 100:.2f}%" if np.isfinite(gap) else "—",
+        "stopped": as_text(getattr(selection, "stopped", ""), stops), "sites": len(selection.site_ids),
+        "cost": as_number(float(selection.cost_yuan) / 1e4, "万元", 1) if selection.cost_yuan else "",
+    }
+
+
+def list_statements(plan: Plan) -> list[str]:
+    """Sentences at the foot of the page: what the numbers are, notices of the study, map approval number."""
+    study = plan.study
+    threshold = float(plan.after.threshold_dbm)
+    sigma = float(_settings(plan.parameters, "coverage").get("model_sigma_db") or 0.0)
+    error = f"与模型误差 {sigma:g} dB 的合成标准差" if sigma > 0 else "标准差,未计模型误差"
+    notices = [as_text(notice) for notice in study.get("notices") or ()]
+    predicted = [] if any("预测值,非实测" in notice for notice in notices) else ["图中覆盖为模型预测值,非实测。"]
+    out = [
+        *predicted, f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
+        f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为阴影衰落{error};空洞指{_gap_meaning(plan)}的区域。",
+        *notices,
+    ]
+    if study.get("map_approval_no"):
+        out.append(f"审图号:{as_text(study['map_approval_no'])}")
+    return [sentence for sentence in out if sentence]
+
+
+def list_badges(study: Mapping[str, Any]) -> list[str]:
+    """Warnings that stand beside the title."""
+    badges = [("synthetic", "合成数据 · 仅供演示"), ("stand_in_5g", "以4G小区代替5G")]
+    return [text for key, text in badges if study.get(key)]
+
+
+def describe_kinds(plan: Plan) -> str:
+    """``宏站 12 个,微站 48 个`` of the proposed sites."""
+    kinds = plan.proposed["kind"].astype("object").value_counts()
+    parts = [f"{KINDS.get(str(kind), str(kind))} {int(number)} 个" for kind, number in sorted(kinds.items(), key=str)]
+    return ",".join(parts)
+
+
+def _shares(plan: Plan, name: str, before: float | None, after: float | None) -> dict[str, str]:
+    """A share of both states as text: the plan's own indicator where it has one, else the number given."""
+    given = {"before": before, "after": after}
+    return {state: as_share(plan.indicators.get(state, {}).get(name, given[state])) for state in given}
+
+
+def _passed(areas: gpd.GeoDataFrame, state: str) -> str:
+    verdicts = areas[f"verdict_{state}"]
+    return f"{int((verdicts == 'pass').sum())}/{len(areas)}"
+
+
+def _rules_of(areas: gpd.GeoDataFrame) -> str:
+    """Names of the rules that judged these areas, and how many could not be judged."""
+    rules = rule_words()
+    names = [rule_name(rule, rules) for rule in sorted(set(areas["rule"].dropna().astype(str)))]
+    unknown = int((areas["verdict_after"] == "not_assessable").sum())
+    return "规则:" + ";".join(names) + (f";{unknown} 个无法判定,不计入达标" if unknown else "")
+
+
+def _gap_meaning(plan: Plan) -> str:
+    limit = _settings(plan.parameters, "gaps").get("gap_probability")
+    return f"覆盖概率低于 {float(limit):.0%}" if limit is not None else "覆盖概率不足"
+
+
+def _settings(parameters: Mapping[str, Any], table: str) -> Mapping[str, Any]:
+    found = parameters.get(table)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _hectares(gaps: gpd.GeoDataFrame) -> str:
+    return f"{float(gaps['area_m2'].sum()) / 1e4:,.0f} 公顷" if len(gaps) else "0 公顷"

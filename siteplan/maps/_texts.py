@@ -1,0 +1,122 @@
+"""Words and numbers as planners read them on the page; text from files never becomes markup."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+VERDICTS = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
+KINDS = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
+BUILDS = {"new": "新建", "reuse": "利旧", "share": "共址"}
+MOUNTS = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
+SOURCES = {"facility": "公共设施", "pole": "路灯杆", "building": "建筑物", "station": "现有基站"}
+DEMAND_UNITS = {"people": "人", "floor_area_m2": "m² 建筑面积", "area_m2": "m²"}
+DEMAND_NAMES = {"people": "人口", "floor_area_m2": "建筑面积", "area_m2": "面积"}
+
+_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&$`=(@\u2028\u2029"}
+
+
+@dataclass(frozen=True)
+class RuleWords:
+    """What the page says about a coverage rule."""
+
+    name: str
+    measure: str
+
+
+def rule_words() -> dict[str, RuleWords]:
+    """Name and measure of every rule of ``tables/rules.toml``, by id.
+
+    >>> rule_words()["area_share_95"].measure
+    'area_share'
+    """
+    text = files("siteplan").joinpath("tables/rules.toml").read_text(encoding="utf-8")
+    return {key: RuleWords(entry["zh"], entry["measure"]) for key, entry in tomllib.loads(text)["rules"].items()}
+
+
+def rule_name(rule: Any, rules: Mapping[str, RuleWords]) -> str:
+    """Sentence of a rule id; the id itself when the table does not know it.
+
+    >>> rule_name("my_rule", {})
+    'my_rule'
+    """
+    text = as_text(rule)
+    return rules[text].name if text in rules else text
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a table cell is empty (None, NaN, NA, NaT).
+
+    >>> is_missing(float("nan")), is_missing(""), is_missing(0)
+    (True, False, False)
+    """
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def as_text(value: Any, words: Mapping[str, str] | None = None) -> str:
+    """A cell as text: empty when missing, translated when ``words`` knows it.
+
+    >>> as_text("macro", KINDS), as_text(None), as_text("自建", KINDS)
+    ('宏站', '', '自建')
+    """
+    if is_missing(value):
+        return ""
+    text = str(value).strip()
+    return text if words is None else words.get(text, text)
+
+
+def as_number(value: Any, unit: str = "", digits: int = 0) -> str:
+    """A number with thousands separators and unit; empty when missing or not finite.
+
+    >>> as_number(12345.6, "人"), as_number(float("nan")), as_number(27.5, "m", 1)
+    ('12,346 人', '', '27.5 m')
+    """
+    if is_missing(value) or not math.isfinite(float(value)):
+        return ""
+    return f"{float(value):,.{digits}f}" + (f" {unit}" if unit else "")
+
+
+def as_share(value: Any) -> str:
+    """A share (0..1) in percent; ``无法判定`` when missing. Never rounded up to 100 %.
+
+    >>> as_share(0.953), as_share(float("nan")), as_share(0.99999)
+    ('95.3%', '无法判定', '99.9%')
+    """
+    if is_missing(value):
+        return VERDICTS["not_assessable"]
+    return f"{math.floor(float(value) * 1000 + 1e-6) / 10:.1f}%"
+
+
+def as_change(before: str, after: str) -> str:
+    """Two states of one value; one alone when they are equal.
+
+    >>> as_change("62.0%", "97.8%"), as_change("达标", "达标")
+    ('62.0% → 97.8%', '达标')
+    """
+    return after if before == after else f"{before} → {after}"
+
+
+def as_json(data: Any) -> str:
+    r"""JSON that is safe inside a ``<script>`` element, an attribute and a template literal.
+
+    Besides ``<``, ``>``, ``&``, ``$`` and the backtick, ``=``, ``(`` and ``@`` are written as escapes, so that
+    a search of the page for addresses (``src=http``, ``url(http``, ``@import``) never meets text of the data.
+
+    Raises
+    ------
+    ValueError
+        When a number is not finite.
+
+    Examples
+    --------
+    >>> as_json({"name": "</script>${1}"})
+    '{"name":"\\u003c/script\\u003e\\u0024{1}"}'
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_UNSAFE)

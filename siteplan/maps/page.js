@@ -1,0 +1,419 @@
+/* Draws the plan of #siteplan-data on the Leaflet map `map_siteplan`.
+   Text of the data only ever becomes textContent: no markup, no code. */
+(function () {
+  "use strict";
+  var data = JSON.parse(document.getElementById("siteplan-data").textContent);
+  var layersOf = data.layers, map = map_siteplan;
+  var TIERS = ["#8e0152", "#c51b7d", "#de77ae", "#f1b6da", "#fde0ef", "#eadfb8"];
+  var VERDICT = {
+    pass: { colour: "#0b7a5b", mark: "✓", text: "达标", weight: 1.6, dash: null },
+    fail: { colour: "#c8102e", mark: "✗", text: "未达标", weight: 2.6, dash: null },
+    not_assessable: { colour: "#5f6b78", mark: "?", text: "无法判定", weight: 1.6, dash: "3 4" }
+  };
+  /* layers that look the same in every state, and carry no label: built once */
+  var STEADY = ["gained", "existing", "candidates", "refused", "boundary", "counties", "main_roads", "roads", "rail", "water", "relief"];
+  var POPUP = { minWidth: 290, maxWidth: 360, maxHeight: 430 };
+  var ZONE = "#5e2b97", GAP = "#4a2105", DARK = "#1d2630";
+  var state = "after", on = {}, built = {}, labels = [], numbered = [];
+
+  function make(tag, className, text) {
+    var node = document.createElement(tag);
+    if (className) { node.className = className; }
+    if (text !== undefined && text !== null) { node.textContent = text; }
+    return node;
+  }
+  function byId(id) { return document.getElementById(id); }
+  function tierColour(tier) {
+    var place = layersOf.tiers.findIndex(function (t) { return t.tier === tier; });
+    return TIERS[Math.min(Math.max(place, 0), TIERS.length - 1)];
+  }
+  function inkOn(colour) {
+    var n = parseInt(colour.slice(1), 16);
+    return (n >> 16) * 0.3 + (n >> 8 & 255) * 0.59 + (n & 255) * 0.11 > 150 ? "#2a0018" : "#fff";
+  }
+  function card(title, fields, values) {
+    var box = make("div", "sp-card"), list = make("dl");
+    box.appendChild(make("h4", "", title));
+    fields.forEach(function (field, k) {
+      if (values[k]) { list.appendChild(make("dt", "", field)); list.appendChild(make("dd", "", values[k])); }
+    });
+    box.appendChild(list);
+    return box;
+  }
+  function verdictOf(item) { return VERDICT[item[state]] || VERDICT.not_assessable; }
+
+  /* panes, lowest first */
+  ["relief", "water", "signal", "gained", "context", "gaps", "villages", "zones", "candidates", "existing"]
+    .forEach(function (name, k) { map.createPane("sp-" + name).style.zIndex = 210 + 20 * k; });
+  map.createPane("sp-labels").style.zIndex = 590;
+  map.getPane("sp-labels").style.pointerEvents = "none";
+  var contextCanvas = L.canvas({ pane: "sp-context", padding: 0.3 });
+
+  /* builders: each gives a Leaflet layer for the state of the moment */
+  function picture(name, opacity) {
+    return function () {
+      var found = data.pictures[name === "signal" ? state : name];
+      return L.imageOverlay(found.uri, found.bounds, { pane: "sp-" + name, opacity: opacity, alt: "" });
+    };
+  }
+  function outlines(shapes, pane, style) {
+    return function () {
+      return L.geoJSON({ type: "FeatureCollection", features: shapes.map(function (shape) {
+        return { type: "Feature", properties: {}, geometry: shape };
+      }) }, { pane: pane, interactive: false, renderer: pane === "sp-context" ? contextCanvas : undefined,
+        style: style, pointToLayer: function (f, at) { return L.circleMarker(at, { radius: 2, pane: pane }); } });
+    };
+  }
+  function areas(name, style, labelled) {
+    return function () {
+      var layer = layersOf[name], group = L.featureGroup();
+      var order = ["pass", "not_assessable", "fail"];
+      layer.items.slice().sort(function (a, b) { return order.indexOf(a[state]) - order.indexOf(b[state]); }).forEach(function (item) {
+        L.geoJSON(item.shape, { pane: "sp-" + (name.split("_")[0]), style: function () { return style(item); } })
+          .bindTooltip(function () { return card(item.title, layer.fields, item.values); }, { sticky: true, opacity: 1 })
+          .addTo(group);
+        if (labelled) { addLabel(group, item, labelled(item)); }
+      });
+      return group;
+    };
+  }
+  function addLabel(group, item, look) {
+    if (!item.at) { return; }
+    var text = make("div", "sp-label " + (look.kind || ""), look.text);
+    text.style.color = look.colour || "";
+    L.marker(item.at, { pane: "sp-labels", interactive: false, keyboard: false,
+      icon: L.divIcon({ className: "sp-label-holder", html: text, iconSize: [0, 0] }) }).addTo(group);
+    labels.push({ node: text, at: L.latLng(item.at), order: look.order, group: group });
+  }
+  function many(name, style) {
+    return function () {
+      var layer = layersOf[name];
+      var points = layer.rows.map(function (row) {
+        return L.circleMarker([row[0], row[1]], Object.assign({ pane: "sp-candidates", tier: row[2] }, style(row[2])))
+          .bindPopup(function () {
+            return card(layer.words[row[3]], layer.fields, row.slice(4).map(function (k) { return layer.words[k]; }));
+          }, POPUP);
+      });
+      if (points.length <= 400) { return L.featureGroup(points); }
+      return L.markerClusterGroup({ disableClusteringAtZoom: name === "refused" ? 17 : 15, maxClusterRadius: name === "refused" ? 90 : 64, showCoverageOnHover: false,
+        animate: false, clusterPane: "sp-candidates", iconCreateFunction: function (cluster) {
+          var best = Math.min.apply(null, cluster.getAllChildMarkers().map(function (m) { return m.options.tier; }));
+          var bubble = make("div", "sp-bubble " + name, cluster.getChildCount());
+          bubble.style.borderColor = style(best).fillColor;
+          return L.divIcon({ className: "", html: bubble, iconSize: [30, 30] });
+        } }).addLayers(points);
+    };
+  }
+  function existing() {
+    var layer = layersOf.existing, group = L.featureGroup(), ticks = L.featureGroup();
+    function drawTicks() {
+      var length = map.getZoom() >= 15 ? 24 : map.getZoom() >= 13 ? 15 : 10;
+      ticks.clearLayers();
+      layer.ticks.forEach(function (t) {
+        var from = map.latLngToLayerPoint([t[0], t[1]]), corners = [from];
+        [-25, 0, 25].forEach(function (turn) {
+          var angle = (t[2] + turn) * Math.PI / 180;
+          corners.push(L.point(from.x + length * Math.sin(angle), from.y - length * Math.cos(angle)));
+        });
+        L.polygon(corners.map(function (p) { return map.layerPointToLatLng(p); }), { pane: "sp-existing",
+          interactive: false, color: "#fff", weight: 0.6, fillColor: DARK, fillOpacity: 0.75 }).addTo(ticks);
+      });
+    }
+    group.addLayer(ticks);
+    group.on("add", function () { drawTicks(); map.on("zoomend", drawTicks); })
+      .on("remove", function () { map.off("zoomend", drawTicks); });
+    layer.rows.forEach(function (row) {
+      L.circleMarker([row[0], row[1]], { pane: "sp-existing", radius: 4, color: "#fff", weight: 1.2, fillColor: DARK, fillOpacity: 1 })
+        .bindPopup(function () {
+          return card(layer.words[row[3]], layer.fields, row.slice(4).map(function (k) { return layer.words[k]; }));
+        }, POPUP).addTo(group);
+    });
+    return group;
+  }
+  function chip(site) {
+    var node = make("div", "sp-no" + (site.kind === "micro" ? " micro" : ""), site.no);
+    node.style.background = tierColour(site.tier);
+    node.style.color = inkOn(tierColour(site.tier));
+    return node;
+  }
+  function proposed() {
+    var group = L.featureGroup();
+    layersOf.proposed.items.forEach(function (site) {
+      var marker = L.marker(site.at, { zIndexOffset: 1000 - site.no, riseOnHover: true, title: site.no + " " + site.title,
+        icon: L.divIcon({ className: "sp-site", html: chip(site), iconSize: [26, 26] }) })
+        .bindPopup(function () { return card(site.no + "号 " + site.title, layersOf.proposed.fields, site.values); },
+POPUP).addTo(group);
+      numbered.push({ marker: marker, site: site });
+    });
+    return group;
+  }
+
+  /* styles */
+  function areaStyle(item) {
+    var look = verdictOf(item);
+    return { color: look.colour, weight: look.weight, dashArray: look.dash, opacity: 0.95, fillColor: look.colour,
+      fillOpacity: on.signal ? 0.06 : 0.42 };
+  }
+  function zoneStyle(item) {
+    return { color: ZONE, weight: 2.4, dashArray: "7 4", fillColor: verdictOf(item).colour, fillOpacity: on.signal ? 0.1 : 0.3 };
+  }
+  function gapStyle() { return { color: GAP, weight: 1.4, fillColor: "url(#sp-hatch)", fillOpacity: 1 }; }
+  function candidateStyle(tier) {
+    return { radius: 4.5, color: "#3a0022", weight: 0.8, fillColor: tierColour(tier), fillOpacity: 0.95 };
+  }
+  function refusedStyle() { return { radius: 4, color: "#333", weight: 1.4, fillColor: "#7b8490", fillOpacity: 0.9 }; }
+
+  /* small pictures of the legend */
+  function swatch(kind, colour, edge, extra) {
+    var ns = "http:" + "//www.w3.org/2000/svg", svg = document.createElementNS(ns, "svg");
+    svg.setAttribute("width", 24); svg.setAttribute("height", 14);
+    var shape = document.createElementNS(ns, kind === "line" ? "line" : kind === "dot" ? "circle" : "rect");
+    var look = kind === "line" ? { x1: 1, x2: 23, y1: 7, y2: 7 } : kind === "dot" ? { cx: 12, cy: 7, r: 5 }
+      : kind === "square" ? { x: 7, y: 2, width: 10, height: 10, rx: 2 } : { x: 1.5, y: 1.5, width: 21, height: 11 };
+    Object.assign(look, { fill: kind === "line" ? "none" : colour, stroke: edge || colour, "stroke-width": 1.5 }, extra || {});
+    Object.keys(look).forEach(function (key) { shape.setAttribute(key, look[key]); });
+    svg.appendChild(shape);
+    return svg;
+  }
+  function verdictLegend(edge) {
+    return Object.keys(VERDICT).map(function (key) {
+      var look = VERDICT[key];
+      return [swatch("area", look.colour, edge || look.colour, { "fill-opacity": on.signal ? 0.12 : 0.45,
+        "stroke-dasharray": edge ? "5 3" : look.dash || "none", "stroke-width": edge ? 2 : look.weight }), look.mark + " " + look.text];
+    });
+  }
+  function tierLegend(kind) {
+    return layersOf.tiers.map(function (t) { return [swatch(kind, tierColour(t.tier), "#3a0022"), t.name]; });
+  }
+
+  /* every layer once: id, name, on at the start, builder, legend, count, states */
+  var context = layersOf.context, roadGrey = "#6f7a86";
+  var groups = [
+    ["覆盖预测(" + "SS-RSRP,dBm)", [
+      { id: "signal", name: "信号强度", on: true, make: picture("signal", 0.75), legend: function () {
+        return data.signal.map(function (c) { return [swatch("area", c.colour, "#8a95a1", { "stroke-width": 0.5, "fill-opacity": 0.8 }), c.text]; }); } },
+      { id: "gained", name: "新增覆盖区", on: false, only: "after", make: picture("gained", 0.9), legend: function () {
+        return [[swatch("area", data.gained_colour, "#8a6d00"), "现状未覆盖,规划后覆盖"]]; } },
+      { id: "gaps", name: "覆盖空洞", on: true, count: function () { return layersOf["gaps_" + state].items.length + " 处"; },
+        make: function () { return areas("gaps_" + state, gapStyle)(); }, legend: function () {
+          return [[swatch("area", "url(#sp-hatch)", GAP), state === "after" ? "规划后仍存在" : "现状"]]; } }]],
+    ["评判对象", [
+      { id: "villages", name: "行政村", on: true, need: layersOf.villages.items, count: function () { return layersOf.villages.items.length + " 个"; },
+        make: areas("villages", areaStyle, function (item) {
+          var look = verdictOf(item);
+          return { text: look.mark + " " + item.title, colour: look.colour, order: item[state] === "pass" ? 3 : 2 };
+        }), legend: function () { return verdictLegend(); } },
+      { id: "zones", name: "重点区域", on: true, need: layersOf.zones.items, count: function () { return layersOf.zones.items.length + " 个"; },
+        make: areas("zones", zoneStyle, function (item) {
+          return { text: verdictOf(item).mark + " " + item.title, colour: ZONE, order: 1 };
+        }), legend: function () { return verdictLegend(ZONE); } }]],
+    ["站址", [
+      { id: "proposed", name: "规划站址(编号 = 优先次序)", on: true, only: "after", make: proposed,
+        count: function () { return layersOf.proposed.items.length + " 个"; }, legend: function () {
+          return [[swatch("dot", "#fff", "#3a0022"), "宏站"], [swatch("square", "#fff", "#3a0022"), "微站"]].concat(tierLegend("area")); } },
+      { id: "existing", name: "现有基站", on: true, need: layersOf.existing.rows, make: existing,
+        count: function () { return layersOf.existing.rows.length + " 处"; }, legend: function () {
+          return [[swatch("dot", DARK, "#fff"), layersOf.existing.ticks.length ? "站址,扇形为小区方位" : "站址"]]; } },
+      { id: "candidates", name: "候选站址", on: false, need: layersOf.candidates.rows, make: many("candidates", candidateStyle),
+        count: function () { return layersOf.candidates.rows.length + " 个"; }, legend: function () {
+          return tierLegend("dot").concat([[swatch("dot", "#fff", "#888"), "圈内数字为个数"]]); } },
+      { id: "refused", name: "不可用站址", on: false, need: layersOf.refused.rows, make: many("refused", refusedStyle),
+        count: function () { return layersOf.refused.rows.length + " 个"; }, legend: function () {
+          return [[swatch("dot", "#7b8490", "#333"), "点击查看原因"]]; } }]],
+    ["底图", [
+      { id: "boundary", name: "规划范围", on: true, need: layersOf.boundary, make: outlines(layersOf.boundary, "sp-context",
+        { color: DARK, weight: 2.5, dashArray: "10 4 2 4", fill: false }), legend: function () {
+        return [[swatch("line", "", DARK, { "stroke-dasharray": "8 3 2 3", "stroke-width": 2.5 }), "范围线"]]; } },
+      { id: "towns", name: "镇街", on: true, need: context.towns, make: function () {
+        var group = L.featureGroup([outlines(context.towns.map(function (t) { return t.shape; }), "sp-context",
+          { color: "#4a5563", weight: 1.4, dashArray: "2 4", fill: false })()]);
+        context.towns.forEach(function (t) { addLabel(group, t, { text: t.title, kind: "town", order: 4 }); });
+        return group;
+      }, legend: function () { return [[swatch("line", "", "#4a5563", { "stroke-dasharray": "2 3" }), "镇街界"]]; } },
+      { id: "counties", name: "县区", on: true, need: context.counties, make: outlines(context.counties, "sp-context",
+        { color: "#4a5563", weight: 2, dashArray: "8 4", fill: false }), legend: function () {
+        return [[swatch("line", "", "#4a5563", { "stroke-dasharray": "8 4", "stroke-width": 2 }), "县区界"]]; } },
+      { id: "main_roads", name: "主要道路", on: true, need: context.main_roads, make: outlines(context.main_roads, "sp-context",
+        { color: roadGrey, weight: 2.2, fill: false }), legend: function () {
+        return [[swatch("line", "", roadGrey, { "stroke-width": 2.2 }), "主要道路"]]; } },
+      { id: "roads", name: context.main_roads ? "其他道路" : "道路", on: !context.main_roads, need: context.roads,
+        make: outlines(context.roads, "sp-context", { color: roadGrey, weight: 1, opacity: 0.8, fill: false }), legend: function () {
+          return [[swatch("line", "", roadGrey, { "stroke-width": 1 }), "道路"]]; } },
+      { id: "rail", name: "铁路", on: true, need: context.rail, make: outlines(context.rail, "sp-context",
+        { color: "#222", weight: 1.6, dashArray: "8 5", fill: false }), legend: function () {
+        return [[swatch("line", "", "#222", { "stroke-dasharray": "6 4" }), "铁路"]]; } },
+      { id: "water", name: "水系", on: true, need: context.water, make: outlines(context.water, "sp-water",
+        { color: "#5b8fa8", weight: 1, fillColor: "#a9cfe0", fillOpacity: 1 }), legend: function () {
+        return [[swatch("area", "#a9cfe0", "#5b8fa8"), "水面、河流"]]; } },
+      { id: "relief", name: "地形晕渲", on: true, need: data.pictures.relief, make: picture("relief", 0.75), legend: function () { return []; } }]]
+  ];
+  var moved = false;
+  function each(visit) { groups.forEach(function (g) { g[1].forEach(visit); }); }
+  function present(entry) { return !("need" in entry) || (entry.need && (entry.need.length === undefined || entry.need.length > 0)); }
+  function shown(entry) { return on[entry.id] && (!entry.only || entry.only === state); }
+
+  function refresh() {
+    labels = [];
+    numbered = [];
+    each(function (entry) {
+      if (!present(entry)) { return; }
+      if (built[entry.id]) { map.removeLayer(built[entry.id]); }
+      if (!shown(entry)) { return; }
+      if (!built[entry.id] || !STEADY.includes(entry.id)) { built[entry.id] = entry.make(); }
+      built[entry.id].addTo(map);
+    });
+    fillLayers();
+    declutter();
+    document.body.dataset.state = state;
+    document.querySelectorAll("#sp-state button").forEach(function (b) { b.classList.toggle("on", b.dataset.state === state); });
+    document.querySelectorAll("#sp-indicators td[data-state]").forEach(function (td) { td.classList.toggle("now", td.dataset.state === state); });
+  }
+  function declutter() {
+    var taken = [];
+    function free(box) {
+      return taken.every(function (t) { return box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]; });
+    }
+    numbered.forEach(function (n) {
+      var p = map.latLngToLayerPoint(n.marker.getLatLng()), box = [p.x - 12, p.y - 12, p.x + 12, p.y + 12];
+      var fits = free(box);
+      if (n.marker._icon) { n.marker._icon.classList.toggle("small", !fits); }
+      taken.push(fits ? box : [p.x - 6, p.y - 6, p.x + 6, p.y + 6]);
+    });
+    labels.slice().sort(function (a, b) { return a.order - b.order; }).forEach(function (l) {
+      var p = map.latLngToLayerPoint(l.at), w = l.node.offsetWidth / 2 + 3, tries = [0, -20, 20, -36, 36], placed = false;
+      tries.forEach(function (shift) {
+        var box = [p.x - w, p.y + shift - 9, p.x + w, p.y + shift + 9];
+        if (!placed && free(box)) { placed = true; taken.push(box); l.node.style.marginTop = shift + "px"; }
+      });
+      l.node.style.visibility = placed ? "visible" : "hidden";
+    });
+  }
+
+  /* side panel */
+  function fillLayers() {
+    var box = byId("sp-layers"), top = box.scrollTop;
+    box.replaceChildren();
+    groups.forEach(function (group) {
+      var entries = group[1].filter(present);
+      if (!entries.length) { return; }
+      box.appendChild(make("h3", "", group[0]));
+      entries.forEach(function (entry) {
+        var row = make("label", shown(entry) ? "shown" : ""), tick = make("input");
+        tick.type = "checkbox"; tick.checked = Boolean(on[entry.id]); tick.dataset.layer = entry.id;
+        tick.addEventListener("change", function () { on[entry.id] = tick.checked; refresh(); });
+        row.appendChild(tick); row.appendChild(document.createTextNode(entry.name));
+        if (entry.only && entry.only !== state) { row.className = "idle"; row.appendChild(make("span", "", "切换到“规划后”显示")); }
+        else if (entry.count) { row.appendChild(make("span", "", entry.count())); }
+        box.appendChild(row);
+        var pairs = shown(entry) ? entry.legend() : [];
+        if (pairs.length) {
+          var legend = make("div", "sp-legend");
+          pairs.forEach(function (pair) { var i = make("i"); i.appendChild(pair[0]); i.appendChild(make("span", "", pair[1])); legend.appendChild(i); });
+          box.appendChild(legend);
+        }
+      });
+    });
+    box.scrollTop = top;
+  }
+  function fillIndicators() {
+    var box = byId("sp-indicators"), table = make("table"), head = make("tr");
+    ["", "现状", "规划后"].forEach(function (text) { head.appendChild(make("th", "", text)); });
+    table.appendChild(head);
+    data.indicators.forEach(function (row) {
+      var line = make("tr"), note = make("tr", "note"), cell = make("td", "", row.note);
+      line.appendChild(make("td", "", row.label));
+      ["before", "after"].forEach(function (s) { var td = make("td", "", row[s]); td.dataset.state = s; line.appendChild(td); });
+      cell.colSpan = 3; note.appendChild(cell); table.appendChild(line); table.appendChild(note);
+    });
+    box.appendChild(table);
+    var sum = make("div", "sp-sum"), tiers = make("div", "sp-tiers"), bound = data.bound;
+    sum.appendChild(make("b", "", "规划站址 " + bound.sites + " 个"));
+    sum.appendChild(document.createTextNode((data.kinds ? "(" + data.kinds + ")" : "") + (bound.cost ? ",估算 " + bound.cost : "")));
+    data.site_counts.forEach(function (t) { tiers.appendChild(make("span", "", t.name + " " + (t.macro + t.micro))); });
+    sum.appendChild(tiers);
+    sum.appendChild(make("div", "", "已服务 " + bound.covered + " / 上界 " + bound.upper + ",最优性间隙 " + bound.gap));
+    sum.appendChild(make("small", "", "加权需求;同等限制下任何选址都不会超过上界" + (bound.stopped ? ";" + bound.stopped : "")));
+    box.appendChild(sum);
+  }
+  function fillSites() {
+    var list = make("ol");
+    layersOf.proposed.items.forEach(function (site) {
+      var row = make("li"), text = make("div");
+      text.appendChild(make("b", "", site.title));
+      text.appendChild(make("small", "", [site.values[0], site.values[1], site.values[8] || site.values[7]].filter(Boolean).join(" · ")));
+      row.appendChild(chip(site)); row.appendChild(text); row.appendChild(make("span", "", site.gain ? "+" + site.gain : ""));
+      row.addEventListener("click", function () {
+        moved = true; on.proposed = true; if (state !== "after") { state = "after"; } refresh();
+        map.setView(site.at, Math.max(map.getZoom(), 15), { animate: false });
+        numbered.forEach(function (n) {
+          if (n.site === site) { n.marker.openPopup(); }
+          n.marker._icon.classList.toggle("sp-found", n.site === site);
+        });
+      });
+      list.appendChild(row);
+    });
+    byId("sp-sites").appendChild(list);
+    if (!layersOf.proposed.items.length) { byId("sp-sites").appendChild(make("p", "", "没有规划站址")); }
+  }
+  function fillFrame() {
+    byId("sp-name").textContent = data.name;
+    data.badges.forEach(function (text) { byId("sp-badges").appendChild(make("span", "sp-badge", text)); });
+    data.statements.forEach(function (text) { byId("sp-foot").appendChild(make("span", "", text)); });
+    document.querySelectorAll("#sp-state button").forEach(function (b) {
+      b.addEventListener("click", function () { state = b.dataset.state; refresh(); });
+    });
+    document.querySelectorAll("#sp-tabs button").forEach(function (b) {
+      b.addEventListener("click", function () { openTab(b.dataset.tab); });
+    });
+    openTab("layers");
+  }
+  function openTab(name) {
+    document.querySelectorAll("#sp-tabs button").forEach(function (b) { b.classList.toggle("on", b.dataset.tab === name); });
+    byId("sp-layers").hidden = name !== "layers"; byId("sp-sites").hidden = name !== "sites";
+  }
+  function addControls() {
+    L.control.zoom({ position: "topleft", zoomInTitle: "放大", zoomOutTitle: "缩小" }).addTo(map);
+    L.control.scale({ imperial: false, maxWidth: 160, position: "bottomleft" }).addTo(map);
+    var north = L.control({ position: "topright" }), coords = L.control({ position: "bottomright" });
+    north.onAdd = function () {
+      var box = make("div", "sp-box sp-north", "北"), arrow = swatch("area", "none", "none");
+      arrow.setAttribute("width", 22); arrow.setAttribute("height", 30); arrow.setAttribute("viewBox", "0 0 22 30");
+      var path = document.createElementNS(arrow.namespaceURI, "path");
+      path.setAttribute("d", "M11 1 L20 28 L11 22 L2 28 Z"); path.setAttribute("fill", DARK);
+      arrow.replaceChildren(path); box.appendChild(make("br")); box.appendChild(arrow);
+      return box;
+    };
+    coords.onAdd = function () {
+      var box = make("div", "sp-box sp-coords", "经纬度(CGCS2000)");
+      map.on("mousemove", function (e) { box.textContent = e.latlng.lng.toFixed(5) + "°E  " + e.latlng.lat.toFixed(5) + "°N"; });
+      return box;
+    };
+    north.addTo(map); coords.addTo(map);
+  }
+
+  /* the address may say what to show: #state=before&on=candidates&off=signal&tab=sites */
+  function readAddress() {
+    new URLSearchParams(location.hash.slice(1)).forEach(function (value, key) {
+      if (key === "state" && (value === "before" || value === "after")) { state = value; }
+      if (key === "tab" && (value === "layers" || value === "sites")) { openTab(value); }
+      if (key === "on" || key === "off") { value.split(",").forEach(function (id) { if (id in on) { on[id] = key === "on"; } }); }
+      if (key === "site") { var rows = document.querySelectorAll("#sp-sites li"); if (rows[value - 1]) { setTimeout(function () { rows[value - 1].click(); }, 0); } }
+    });
+  }
+  each(function (entry) { on[entry.id] = entry.on; });
+  fillFrame(); fillIndicators(); fillSites(); addControls();
+  readAddress();
+  /* the whole study stays in view until somebody moves the map */
+  function fit() {
+    map.invalidateSize({ animate: false });
+    if (!moved) { map.fitBounds(data.bounds, { padding: [12, 12], animate: false }); }
+  }
+  ["mousedown", "wheel", "touchstart", "keydown"].forEach(function (kind) {
+    map.getContainer().addEventListener(kind, function () { moved = true; }, { capture: true, passive: true });
+  });
+  fit();
+  map.setMinZoom(Math.floor(map.getZoom()) - 1);
+  refresh();
+  map.on("zoomend", declutter);
+  window.addEventListener("resize", fit);
+})();

@@ -1,0 +1,109 @@
+"""Settings of a study as frozen models: unknown keys are errors, every field has a unit and bounds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LAYER_NAMES = (
+    "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
+    "zones", "stations", "population", "towns", "counties", "roads", "rail", "water", "complaints", "measurements",
+    "works", "planned_buildings", "units", "parcels", "restricted", "power", "fibre", "demands", "decisions",
+)
+REQUIRED_PAIRS = (("ground", "heights"), ("villages", "zones"))
+"""One layer of each pair must be there."""
+RASTER_LAYERS = ("heights", "ground", "clutter")
+"""Layers that are rasters; ``population`` may be points, polygons or a raster."""
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class LayerSource(Settings):
+    """Where one layer comes from (one ``[layers.NAME]`` table)."""
+
+    path: str | list[str] = Field(description="file, or list of files, relative to the study file")
+    crs: str | None = Field(None, description="CRS of the file where it has none or a wrong one, e.g. 'EPSG:4547'")
+    datum: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = Field(None, description="datum of lon/lat values")
+    encoding: str | None = Field(None, description="text encoding, e.g. 'GBK'; detected when absent")
+    layer: str | None = Field(None, description="layer or sheet inside the file")
+    where: str | None = Field(None, description="attribute filter (OGR SQL WHERE clause)")
+    nodata: float | None = Field(None, description="raster value that means no data, where the file does not say")
+    unit: Literal["m", "ft", "dm", "cm"] = Field("m", description="unit of raster values")
+    columns: dict[str, str] = Field(default_factory=dict, description="field = column name in the file")
+
+
+class StudyInfo(Settings):
+    """The ``[study]`` table."""
+
+    name: str = Field(min_length=1, max_length=120, description="name of the study, shown on maps and tables")
+    crs: str | None = Field(None, description="projected metric CRS; CGCS2000 3-degree zone of the data when absent")
+    resolution_m: float = Field(10.0, ge=1.0, le=200.0, description="pixel size of the study grid, m")
+    margin_m: float = Field(500.0, ge=0, le=20000, description="the grid reaches this far beyond the boundary, m")
+    synthetic: bool = Field(False, description="the data are invented: every output says so")
+    notices: list[str] = Field(default_factory=list, description="sentences every output carries (licence, stand-ins)")
+    stand_in_5g: bool = Field(False, description="4G cells stand in for 5G ones; every output says so")
+    map_approval_no: str = Field("", description="审图号 shown on the map")
+
+
+class CoverageParams(Settings):
+    """The ``[coverage]`` table: how signal is predicted."""
+
+    threshold_dbm: float = Field(-105.0, ge=-140, le=-40, description="SS-RSRP that counts as covered, dBm")
+    receiver_height_m: float = Field(1.5, ge=0.5, le=50, description="receiver above ground, m")
+    max_range_m: float = Field(2500.0, ge=100, le=20000, description="macro sectors are computed to this distance, m")
+    micro_range_m: float = Field(600.0, ge=50, le=5000, description="micro sectors are computed to this distance, m")
+    model_macro: Literal["auto", "uma", "rma"] = Field("auto", description="auto: uma where built up, else rma")
+    built_share_uma: float = Field(0.05, ge=0, le=1, description="share of built pixels within 500 m that makes uma")
+    pattern_depth_db: float = Field(30.0, ge=0, le=40, description="greatest attenuation of the sector pattern, dB")
+    model_sigma_db: float = Field(0.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
+    tile_px: int = Field(1024, ge=64, le=8192, description="tile edge, pixels")
+
+
+class GapParams(Settings):
+    """The ``[gaps]`` table: which rule judges what."""
+
+    village_rule: str = Field("area_share_95", description="id of the rule for villages (tables/rules.toml)")
+    zone_rule: str = Field("area_share_95", description="id of the rule for key zones (tables/rules.toml)")
+    gap_probability: float = Field(0.75, gt=0.0, lt=1.0, description="a pixel below this probability is a gap")
+    min_gap_area_m2: float = Field(5000.0, ge=0, description="smaller gap polygons are not listed, m2")
+
+
+class CandidateParams(Settings):
+    """The ``[candidates]`` table: where sites may be proposed."""
+
+    pole_spacing_m: float = Field(100.0, ge=0, le=2000, description="poles are thinned to this spacing, m")
+    venue_min_roof_m: float = Field(6.0, ge=0, le=200, description="lowest venue roof that takes a mast, m")
+    roof_spacing_m: float = Field(250.0, ge=0, le=5000, description="roofs of private buildings are thinned so, m")
+    roof_min_height_m: float = Field(12.0, ge=0, le=200, description="lowest roof that takes a macro site, m")
+    min_distance_existing_m: float = Field(80.0, ge=0, le=5000, description="no macro candidate nearer than this, m")
+    serves: list[str] = Field(default_factory=lambda: ["*"], description="networks a new site serves; * = all")
+
+
+class SelectionParams(Settings):
+    """The ``[selection]`` table: how many sites, and what is favoured."""
+
+    max_sites: int = Field(60, ge=0, le=100000, description="greatest number of new sites")
+    budget_yuan: float | None = Field(None, ge=0, description="greatest total cost, yuan; no limit when absent")
+    min_gain: float = Field(50.0, ge=0, le=1e6, description="no site for less newly served weighted demand, people")
+    spacing_m: float = Field(100.0, ge=0, le=5000, description="least distance between two new sites, m")
+    demand_cell_m: float = Field(50.0, ge=5, le=1000, description="cell that demand is gathered on, m")
+    floor_area_per_person_m2: float = Field(30.0, gt=0, le=1000, description="floor area standing for one person, m2")
+    zone_priority: float = Field(2.0, ge=1, le=100, description="weight of demand inside key zones")
+    area_people_per_km2: float = Field(100.0, ge=0, le=1e5, description="weight of empty land, people per km2")
+    point_people: float = Field(200.0, ge=0, le=1e5, description="weight of a village point in a gap, people")
+
+
+class StudyParams(Settings):
+    """A whole study file."""
+
+    study: StudyInfo
+    layers: dict[str, LayerSource]
+    coverage: CoverageParams = CoverageParams()
+    gaps: GapParams = GapParams()
+    candidates: CandidateParams = CandidateParams()
+    selection: SelectionParams = SelectionParams()

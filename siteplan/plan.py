@@ -1,0 +1,80 @@
+"""Plan: the noun that every deliverable is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+
+from siteplan.coverage import Coverage
+from siteplan.input_ledger import InputLedger
+from siteplan.selection import Selection
+from siteplan.surface import Surface
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One finished plan. Nothing here is a path; writers of ``export`` and ``maps`` take it as it is.
+
+    Attributes
+    ----------
+    study : mapping
+        ``name, crs, resolution_m, synthetic, notices, map_approval_no`` ... of the study.
+    parameters : mapping
+        Every setting used, defaults included.
+    inputs : tuple of mapping
+        ``layer, path, bytes, sha256, encoding, crs, datum, rows_in, rows_kept, rows_refused`` per file.
+    surface : Surface
+    before, after : Coverage
+        Existing stations alone, and with the proposed sites.
+    demand : ndarray
+        float32 (row, col): people (or floor area, see ``demand_kind``) per pixel.
+    demand_kind : str
+        ``people``, ``floor_area_m2`` or ``area_m2``.
+    boundary : GeoDataFrame
+    villages, zones : GeoDataFrame
+        Areas results, one row per area, with ``_before`` and ``_after`` columns.
+    gaps_before, gaps_after : GeoDataFrame
+        Gap polygons, ranked.
+    sites : GeoDataFrame
+        ONE sites table: ``status`` existing | candidate | proposed | refused.
+    selection : Selection
+        Order of choice, gains, bound.
+    indicators : mapping
+        ``{"before": {...}, "after": {...}}``.
+    ledger : InputLedger
+    context : mapping of str -> GeoDataFrame
+        Layers kept for the map and joins (towns, roads, water, ...).
+    timings, versions : mapping
+        Seconds by stage; versions of siteplan and its libraries.
+    """
+
+    study: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    inputs: tuple[Mapping[str, Any], ...]
+    surface: Surface
+    before: Coverage
+    after: Coverage
+    demand: np.ndarray
+    demand_kind: str
+    boundary: gpd.GeoDataFrame
+    villages: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame
+    gaps_before: gpd.GeoDataFrame
+    gaps_after: gpd.GeoDataFrame
+    sites: gpd.GeoDataFrame
+    selection: Selection
+    indicators: Mapping[str, Any]
+    ledger: InputLedger
+    context: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def proposed(self) -> gpd.GeoDataFrame:
+        """The proposed sites, in order of choice."""
+        chosen = self.sites[self.sites["status"] == "proposed"]
+        return chosen.sort_values("rank_no")

@@ -1,0 +1,98 @@
+"""Put the results of the stages together into a Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siteplan.coverage import Coverage
+from siteplan.plan import Plan
+from siteplan.selection import Selection
+from siteplan.study._file import Study
+from siteplan.study._scene import Scene
+from siteplan.study._stages import State
+
+CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points")
+SHARED_COLUMNS = ("rule", "area_m2", "demand", "demand_kind")
+AREA_NAMES = {"villages": ("name", "town", "county"), "zones": ("name", "zone_type", "grade")}
+LIBRARIES = ("numpy", "scipy", "pandas", "geopandas", "shapely", "pyproj", "rasterio", "numba", "odc-geo",
+             "exactextract", "folium")
+STAND_IN_NOTICE = "以现网4G小区代替5G小区(4G cells stand in for 5G cells)"
+SYNTHETIC_NOTICE = "合成数据,仅供演示(synthetic data)"
+PREDICTED_NOTICE = "覆盖为模型预测值,非实测(predicted, not measured)"
+
+
+def distribution_version() -> str:
+    """Version of the installed distribution, or ``unknown`` when run from a bare checkout."""
+    from siteplan import __version__
+
+    return __version__
+
+
+def _versions() -> dict[str, str]:
+    found = {"siteplan": distribution_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def _area_results(scene: Scene, name: str, states: tuple[State, State]) -> gpd.GeoDataFrame:
+    """Before and after side by side on the areas' geometry."""
+    areas = scene.tables[name]
+    before, after = (state.areas[name] for state in states)
+    parts = [areas[list(AREA_NAMES[name])], before[list(SHARED_COLUMNS)],
+             before.drop(columns=list(SHARED_COLUMNS)).add_suffix("_before"),
+             after.drop(columns=list(SHARED_COLUMNS)).add_suffix("_after")]
+    return gpd.GeoDataFrame(pd.concat(parts, axis=1), geometry=areas.geometry, crs=areas.crs)
+
+
+def _notices(study: Study) -> list[str]:
+    info = study.params.study
+    flags = [SYNTHETIC_NOTICE] * info.synthetic + [STAND_IN_NOTICE] * info.stand_in_5g
+    return [*flags, PREDICTED_NOTICE, *info.notices]
+
+
+def _input_facts(scene: Scene) -> tuple[Mapping[str, Any], ...]:
+    return tuple(asdict(file) for file in scene.files)  # type: ignore[call-overload]
+
+
+def _site_counts(sites: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Numbers of sites by status, and of proposed ones by tier, source and build."""
+    proposed = sites[sites["status"] == "proposed"]
+    counts: dict[str, Any] = {status: int((sites["status"] == status).sum())
+                              for status in ("existing", "candidate", "proposed", "refused")}
+    for column in ("tier_name", "source", "build", "kind"):
+        counts[f"proposed_by_{column}"] = {str(key): int(value) for key, value in
+                                           proposed[column].value_counts().sort_index().items()}
+    counts["proposed_free_venues"] = int(proposed["must_be_free"].sum())
+    counts["proposed_cost_yuan"] = float(proposed["cost_yuan"].sum())
+    return counts
+
+
+def finish_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
+                sites: gpd.GeoDataFrame, selection: Selection, timings: Mapping[str, float]) -> Plan:
+    """The Plan of a run."""
+    info = study.params.study
+    facts = {"name": info.name, "file": study.path.name, "sha256": study.sha256, "crs": scene.crs,
+             "resolution_m": info.resolution_m, "synthetic": info.synthetic, "stand_in_5g": info.stand_in_5g,
+             "notices": _notices(study), "map_approval_no": info.map_approval_no,
+             "threshold_dbm": study.params.coverage.threshold_dbm, "demand_kind": scene.demand.kind,
+             "demand_zh": scene.demand.zh,
+             "demand_total": float(scene.demand.per_pixel.sum(dtype="float64"))}
+    indicators = {"before": states[0].indicators,
+                  "after": {**states[1].indicators, "sites": _site_counts(sites)}}
+    return Plan(
+        study=facts, parameters=study.params.model_dump(mode="json"), inputs=_input_facts(scene),
+        surface=scene.surface, before=coverages[0], after=coverages[1], demand=scene.demand.per_pixel,
+        demand_kind=scene.demand.kind, boundary=scene.boundary, villages=_area_results(scene, "villages", states),
+        zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,
+        sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
+        context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings=timings, versions=_versions())

@@ -1,0 +1,123 @@
+"""Scene: what every stage after ingest works on - grid, surface, demand, sectors, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import pandas as pd
+
+from siteplan.coverage import Equipment, load_equipment, on_grid, sectors_of_stations
+from siteplan.errors import LayerError, Problem
+from siteplan.gaps import Demand, Rule, build_demand, rule_named
+from siteplan.grid import study_geobox
+from siteplan.input_ledger import InputLedger
+from siteplan.layers import Layers
+from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
+from siteplan.surface import Surface, build_surface
+
+AREA_LAYERS = ("villages", "zones")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The study area, ready for the stages.
+
+    Attributes
+    ----------
+    params : StudyParams
+    tables : mapping of str -> GeoDataFrame
+        Every vector layer in the study CRS (empty where absent).
+    boundary : GeoDataFrame
+        One or more polygons; made from the areas when the study has no boundary layer.
+    surface : Surface
+    demand : Demand
+    sectors : DataFrame
+        Sectors of the existing stations on the grid.
+    networks : tuple of str
+        5G networks there are; ``("*",)`` when there is none yet.
+    equipment : Equipment
+    rules : mapping
+        ``{"villages": Rule, "zones": Rule}``.
+    ledger : InputLedger
+        Lines of ingest and of the stages here.
+    files : tuple
+        Facts of every input file.
+    crs : str
+    """
+
+    params: StudyParams
+    tables: Mapping[str, gpd.GeoDataFrame]
+    boundary: gpd.GeoDataFrame
+    surface: Surface
+    demand: Demand
+    sectors: pd.DataFrame
+    networks: tuple[str, ...]
+    equipment: Equipment
+    rules: Mapping[str, Rule]
+    ledger: InputLedger
+    files: tuple[object, ...]
+    crs: str
+
+
+def _boundary_of(tables: Mapping[str, gpd.GeoDataFrame], ledger: InputLedger) -> gpd.GeoDataFrame:
+    """The boundary layer, or the union of the areas that are judged."""
+    boundary = tables["boundary"]
+    if len(boundary):
+        return boundary
+    name = next(name for name in AREA_LAYERS if len(tables[name]))
+    union = tables[name].geometry.union_all()
+    ledger.add("boundary", "", "", "", name, "assumed", "未提供规划范围,用该图层各面的并集代替", "提供 boundary 图层")
+    return gpd.GeoDataFrame({"name": ["规划范围(由区域合并)"]}, geometry=[union], crs=tables[name].crs,
+                            index=pd.Index(["boundary"], name="boundary_id"))
+
+
+def _as_5g(stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
+    """4G stations that stand in for 5G ones, where the study says so."""
+    count = int((stations["technology"] == "4G").sum())
+    if count:
+        ledger.add("stations", "", f"共 {count} 行", "technology", "4G", "assumed",
+                   "研究文件要求以4G小区代替5G小区(stand_in_5g)", "取得5G工参后去掉该设置")
+    return stations.assign(technology="5G")
+
+
+def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> pd.DataFrame:
+    """Sectors of the stations; those off the known surface are refused with a ledger line."""
+    sectors = sectors_of_stations(stations)
+    inside = on_grid(surface, sectors)
+    for sector_id in sectors.index[~inside]:
+        ledger.add("stations", str(stations.at[sector_id, "source_file"]), stations.at[sector_id, "source_row"],
+                   "geometry", sector_id, "refused", "基站在计算范围或已知地面之外,不参与覆盖计算", "核对坐标,或加大 study.margin_m")
+    return sectors[inside]
+
+
+def build_scene(params: StudyParams, layers: Layers) -> Scene:
+    """Grid, surface, demand and sectors of a study from its layers.
+
+    Raises
+    ------
+    LayerError
+        Neither villages nor zones have a usable row.
+    """
+    ledger = InputLedger(layers.ledger)
+    tables = {name: layers.table(name) for name in LAYER_NAMES if name not in RASTER_LAYERS}
+    if not any(len(tables[name]) for name in AREA_LAYERS):
+        raise LayerError("必需图层不能使用:", [
+            Problem("villages", "", "", "", "行政村和重点区域均无可用的面", "至少提供其中一个面图层")])
+    boundary = _boundary_of(tables, ledger)
+    margin = params.study.margin_m
+    left, bottom, right, top = boundary.total_bounds
+    geobox = study_geobox((left - margin, bottom - margin, right + margin, top + margin), layers.crs,
+                          params.study.resolution_m)
+    surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
+    stations = _as_5g(tables["stations"], ledger) if params.study.stand_in_5g else tables["stations"]
+    sectors = _sectors_on_grid(surface, stations, ledger)
+    demand = build_demand(geobox, boundary, tables["population"], tables["buildings"])
+    five = sectors[sectors["technology"] == "5G"]
+    networks = tuple(sorted(five["networks"].unique()))
+    return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
+                 load_equipment(), {"villages": rule_named(params.gaps.village_rule),
+                                    "zones": rule_named(params.gaps.zone_rule)},
+                 ledger, layers.files, str(layers.crs))
+

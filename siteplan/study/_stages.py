@@ -1,0 +1,175 @@
+"""The stages of the job on a scene: coverage, state of the areas, candidates, selection, coverage again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplan.candidates import CandidateContext, propose_sites
+from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
+from siteplan.gaps import assess_areas, count_verdicts, covered_share, find_gaps, gap_mask, weighted_share
+from siteplan.grid import inside, pixel_of, rasterize
+from siteplan.selection import Selection, gather_demand, select_sites
+from siteplan.selection.problem import pixel_weight
+from siteplan.study._scene import AREA_LAYERS, Scene
+from siteplan.venues import load_venues
+
+NEW_NETWORK = "新建共享网"
+"""Network of new sites in a study that has no 5G station yet."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How things stand under one coverage: results per area, gap polygons, indicators."""
+
+    areas: Mapping[str, pd.DataFrame]
+    gaps: gpd.GeoDataFrame
+    indicators: Mapping[str, Any]
+
+
+def cover_existing(scene: Scene) -> Coverage:
+    """Coverage of the existing stations."""
+    return predict_coverage(scene.surface, scene.sectors, scene.params.coverage)
+
+
+def _probability(coverage: Coverage) -> tuple[np.ndarray, np.ndarray]:
+    """Best 5G probability (NaN where the surface is unknown), and where any 5G sector is computed at all."""
+    rsrp, _, probability = coverage.any_5g()
+    return probability, ~np.isnan(rsrp)
+
+
+def _union(scene: Scene) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(geometry=[scene.boundary.geometry.union_all()], crs=scene.boundary.crs)
+
+
+def _share_pair(scene: Scene, probability: np.ndarray) -> dict[str, float | None]:
+    """Covered share of area and of demand inside the boundary; None where nothing is known."""
+    whole, demand = _union(scene), scene.demand
+    shares = {
+        "area_share": float(covered_share(probability, demand.geobox, whole).iloc[0]),
+        "demand_share": float(weighted_share(probability, demand.per_pixel, demand.geobox, whole).iloc[0]),
+    }
+    return {key: None if np.isnan(value) else value for key, value in shares.items()}
+
+
+def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | None = None) -> State:
+    """Villages and zones judged, gap polygons found, indicators counted.
+
+    ``sites`` adds the proposed sites to those that count as serving.
+    """
+    probability, served = _probability(coverage)
+    areas: dict[str, pd.DataFrame] = {}
+    indicators: dict[str, Any] = dict(_share_pair(scene, probability))
+    for name in AREA_LAYERS:
+        rule = scene.rules[name]
+        areas[name] = assess_areas(scene.tables[name], probability, scene.demand, rule, scene.tables["village_points"])
+        indicators[name] = dict(count_verdicts(areas[name]["verdict"], rule))
+    serving = scene.tables["stations"]
+    serving = serving[serving["technology"] == "5G"].drop_duplicates("source_site")
+    serving = serving.set_index(serving["source_site"].astype("str"))[["geometry"]]
+    if sites is not None:
+        serving = pd.concat([serving, sites.loc[sites["status"] == "proposed", ["geometry"]]])
+    gaps = find_gaps(probability, served, scene.demand, scene.boundary, gpd.GeoDataFrame(serving, crs=scene.crs),
+                     scene.params.gaps, villages=scene.tables["villages"], zones=scene.tables["zones"])
+    indicators["gap_count"] = len(gaps)
+    indicators["gap_area_m2"] = float(gaps["area_m2"].sum())
+    indicators["networks"] = {
+        f"{network.name} {network.technology}": _share_pair(scene, coverage.probability[number])
+        for number, network in enumerate(coverage.networks)}
+    return State(areas, gaps, indicators)
+
+
+def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
+    """The sites table: existing, candidate and refused."""
+    probability, _ = _probability(before)
+    gap = gap_mask(probability, scene.demand.geobox, scene.boundary, scene.params.gaps.gap_probability)
+    return propose_sites(CandidateContext(scene.tables, scene.boundary, scene.surface, gap, load_venues(),
+                                          scene.equipment, scene.params.candidates))
+
+
+def _serves(scene: Scene) -> str:
+    """Networks a new site serves, joined by ``|``."""
+    wanted = tuple(scene.params.candidates.serves)
+    return "|".join((scene.networks or (NEW_NETWORK,)) if wanted == ("*",) else wanted)
+
+
+def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
+    """Weight per pixel: demand and land, zone priority, uncovered village points."""
+    params, geobox = scene.params.selection, scene.demand.geobox
+    zones = scene.tables["zones"]
+    priority = np.ones(geobox.shape)
+    if len(zones):
+        in_zone = rasterize(zones.geometry, np.ones(len(zones)), geobox, merge="last")
+        priority[~np.isnan(in_zone)] = params.zone_priority
+    pixel_area = float(abs(geobox.resolution.x * geobox.resolution.y))
+    weight = pixel_weight(scene.demand.per_pixel, scene.demand.kind, priority, pixel_area, params)
+    points = scene.tables["village_points"]
+    wanted = scene.rules["villages"].kinds
+    points = points[points["kind"].isin(wanted) & points["exists"].astype(bool) & points.geometry.notna()]
+    if len(points):
+        rows, cols = pixel_of(geobox, points.geometry.x.to_numpy(), points.geometry.y.to_numpy())
+        on = inside(geobox, rows, cols)
+        np.add.at(weight, (rows[on], cols[on]), params.point_people)
+    return np.where(gap, weight, 0.0)
+
+
+def _why(row: pd.Series, kind_zh: str) -> str:
+    """Why a proposed site is there, short enough for a Shapefile field."""
+    return (f"第{row['rank_no']}位入选:{row['tier_name']};选中时新增服务空洞内{kind_zh}{row['gain_demand']:.0f},"
+            f"加权需求{row['gain']:.0f}(占空洞总需求{row['gain_share']:.1%})")
+
+
+def select(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
+    """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in."""
+    probability, _ = _probability(before)
+    gaps = scene.params.gaps
+    gap = gap_mask(probability, scene.demand.geobox, scene.boundary, gaps.gap_probability)
+    cells = gather_demand(gap, scene.demand.per_pixel, _weight(scene, gap), scene.demand.geobox,
+                          scene.params.selection.demand_cell_m)
+    candidates = sites[sites["status"] == "candidate"].sort_index()
+    sectors = sectors_of_sites(candidates, scene.equipment, _serves(scene))
+    reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols)
+    served = (reach.matrix >= gaps.gap_probability).tocsc()
+    candidates = candidates.loc[list(reach.site_ids)]
+    points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
+    selection = select_sites(pd.DataFrame(candidates[["cost_yuan", "preference"]]).join(points), served, cells.weight,
+                             scene.params.selection)
+    return selection, _mark_proposed(scene, sites, selection, cells.demand)
+
+
+def _mark_proposed(scene: Scene, sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndarray
+                   ) -> gpd.GeoDataFrame:
+    """Status, rank, gains and reason of the chosen sites; open candidates say why they were not chosen."""
+    column = {site: number for number, site in enumerate(selection.candidate_ids)}
+    left, gained = demand.copy(), []
+    for site in selection.site_ids:
+        cells = selection.reach.indices[slice(*selection.reach.indptr[column[site]:column[site] + 2])]
+        gained.append(float(left[cells].sum()))
+        left[cells] = 0.0
+    total = float(selection.weight.sum())
+    chosen = list(selection.site_ids)
+    table = sites.copy()
+    table.loc[table["status"] == "candidate", "reason"] = "备选:按新增服务量排序未入选"
+    table.loc[chosen, "status"] = "proposed"
+    table.loc[chosen, "rank_no"] = np.arange(1, len(chosen) + 1)
+    table.loc[chosen, "gain"] = np.round(selection.gains, 3)
+    table.loc[chosen, "gain_demand"] = np.round(gained, 3)
+    table.loc[chosen, "gain_share"] = selection.gains / total if total > 0 else 0.0
+    table.loc[chosen, "networks"] = _serves(scene)
+    if chosen:
+        table.loc[chosen, "reason"] = table.loc[chosen].apply(_why, axis=1, kind_zh=scene.demand.zh)
+    return table
+
+
+def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:
+    """Coverage of existing stations and proposed sites together."""
+    proposed = sites[sites["status"] == "proposed"].sort_index()
+    if proposed.empty:
+        return before
+    sectors = sectors_of_sites(proposed, scene.equipment, _serves(scene))
+    return merge_coverage(before, predict_coverage(scene.surface, sectors, scene.params.coverage))

@@ -1,0 +1,178 @@
+"""A plan made up for the map tests: 12 x 10 km."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from odc.geo.geobox import GeoBox
+from scipy.ndimage import gaussian_filter
+
+CRS = "EPSG:4547"
+WEST, SOUTH = 430_000.0, 2_485_000.0
+HOSTILE = (
+    "<script>alert(1)</script>", "${document.title=7*7}", "`${document.title=7*7}`", "a\\b\\u0041\\n", "q\"u'ote",
+    "</script><script>document.title=49</script>", "<img src=x onerror=document.title=49>", "{{ 7*7 }}{% raw %}",
+    "<!--<script>", "javascript:document.title=49", "\u2028line\u2029", "url(http://127.0.0.1:9/a.png)",
+    "<img src=http://127.0.0.1:9/b.png>", "@import 'http://127.0.0.1:9/c.css'",
+)
+STATUS_ZH = {"existing": "现有站", "proposed": "规划站", "candidate": "候选点", "refused": "不可用点"}
+TIERS = {1: "党政机关及公共机构", 2: "学校医院等公共设施", 3: "路灯杆等市政设施", 4: "商业楼宇", 5: "住宅"}
+
+
+class FakeCoverage(SimpleNamespace):
+    """Arrays of the best 5G network, as ``Coverage`` gives them."""
+
+    def any_5g(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.rsrp, self.server, self.probability
+
+
+def signal(geobox: GeoBox, sites: np.ndarray, seed: int) -> FakeCoverage:
+    """Signal that falls with distance, with smooth shadowing."""
+    rng = np.random.default_rng(seed)
+    rows, cols = geobox.shape
+    a = geobox.affine
+    x = a.c + (np.arange(cols) + 0.5) * a.a
+    y = a.f + (np.arange(rows) + 0.5) * a.e
+    best = np.full((rows, cols), np.nan, np.float32)
+    shadow = gaussian_filter(rng.normal(0, 1, (rows, cols)), 6.0, mode="wrap")
+    shadow *= 6.0 / shadow.std()
+    for east, north, power in sites:
+        away = np.hypot(x[None, :] - east, y[:, None] - north)
+        level = power - 18.0 - 35.0 * np.log10(np.maximum(away, 20.0)) + shadow
+        best = np.fmax(best, np.where(away < 2500, level, np.nan)).astype(np.float32)
+    margin = (np.nan_to_num(best, nan=-200.0) + 105.0) / 8.0
+    probability = (1 / (1 + np.exp(-1.7 * margin))).astype(np.float32)
+    return FakeCoverage(geobox=geobox, rsrp=best, server=np.zeros((rows, cols), np.int32), probability=probability,
+                        threshold_dbm=-105.0)
+
+
+def areas(geobox: GeoBox, number: int, rng: np.random.Generator, *, zones: bool, hostile: bool) -> gpd.GeoDataFrame:
+    """Villages as Voronoi cells, or zones as small boxes, with both verdicts."""
+    box = shapely.box(*geobox.boundingbox.bbox)
+    west, south, east, north = box.bounds
+    xy = np.column_stack([rng.uniform(west, east, number), rng.uniform(south, north, number)])
+    if zones:
+        shapes = [shapely.box(x - 350, y - 250, x + 350, y + 250) for x, y in xy]
+    else:
+        cells = shapely.voronoi_polygons(shapely.MultiPoint(xy), extend_to=box)
+        shapes = [cell.intersection(box) for cell in cells.geoms]
+    names = [f"{'重点' if zones else ''}{word}{'景区' if zones else '村'}" for word in
+             (list("甲乙丙丁戊己庚辛壬癸") + [a + b for a in "东南西北中" for b in "河山岭湾塘"])[:number]]
+    if hostile:
+        names = [HOSTILE[k % len(HOSTILE)] for k in range(number)]
+    before, after = rng.uniform(0.3, 1, number), rng.uniform(0.9, 1, number)
+    before[-1] = after[-1] = np.nan
+
+    def verdict(share: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(share), "not_assessable", np.where(share >= 0.95, "pass", "fail"))
+
+    table: dict[str, Any] = {
+        "name": names, "town": "东升镇", "county": "示例县", "rule": "area_share_95", "area_m2": [s.area for s in shapes],
+        "demand": rng.uniform(100, 5000, number), "demand_kind": "people",
+    }
+    for state, share in (("before", before), ("after", np.fmax(before, after))):
+        table |= {f"area_share_{state}": share, f"demand_share_{state}": share, f"verdict_{state}": verdict(share),
+                  f"shortfall_{state}": np.maximum(0.95 - share, 0), f"reason_{state}": "面积覆盖率与 95% 比较"}
+    if zones:
+        table["zone_type"] = "景区"
+    index = pd.Index([f"{'Z' if zones else '44200010'}{k:04d}" for k in range(number)],
+                     name="zone_id" if zones else "village_code")
+    return gpd.GeoDataFrame(table, geometry=shapes, index=index, crs=CRS)
+
+
+def gaps(coverage: FakeCoverage, limit: float = 0.75) -> gpd.GeoDataFrame:
+    """Connected pixels below the probability."""
+    from rasterio.features import shapes
+    from shapely.geometry import shape
+
+    weak = (coverage.probability < limit).astype(np.uint8)
+    found = [shape(g) for g, v in shapes(weak, mask=weak > 0, transform=coverage.geobox.affine)]
+    found = sorted((s for s in found if s.area > 20_000), key=lambda s: -s.area)
+    count = len(found)
+    return gpd.GeoDataFrame({
+        "rank_no": range(1, count + 1), "area_m2": [s.area for s in found], "demand": [s.area / 500 for s in found],
+        "demand_kind": "people", "reason": "有基站但信号弱(距离远或受遮挡)", "villages": "甲村、乙村", "zones": "",
+        "nearest_site": "S-1", "distance_m": 812.0,
+    }, geometry=found, index=pd.Index([f"G-{k}" for k in range(count)], name="gap_id"), crs=CRS)
+
+
+def sites(rng: np.random.Generator, box: Any, counts: dict[str, int], *, hostile: bool) -> gpd.GeoDataFrame:
+    """The one sites table, with all four states."""
+    rows = []
+    for status, number in counts.items():
+        for k in range(number):
+            tier = int(rng.integers(1, 6)) if status != "existing" else pd.NA
+            name = STATUS_ZH[status] + str(k + 1)
+            rows.append({
+                "site_id": f"{status[0].upper()}-{k:05d}", "name": HOSTILE[k % len(HOSTILE)] if hostile else name,
+                "kind": "macro" if rng.random() < 0.4 else "micro",
+                "source": "facility" if rng.random() < 0.5 else "pole", "status": status, "build": "new", "tier": tier,
+                "tier_name": TIERS.get(tier, "") if status != "existing" else "",
+                "owner": HOSTILE[(k + 3) % len(HOSTILE)] if hostile else "市机关事务中心", "department": "机关事务管理局",
+                "must_open": True, "must_be_free": k % 2 == 0, "mount": "pole", "antenna_height_m": 8.0 + k % 30,
+                "networks": "*", "cost_yuan": 60_000.0, "reason": "服务现状空洞内居民,公共设施优先",
+                "rank_no": k + 1 if status == "proposed" else 0,
+                "gain": 5000.0 / (k + 1), "gain_share": 0.2 / (k + 1), "town": "东升镇",
+                "unit_code": None, "parcel_code": None,
+                "x": rng.uniform(box[0] + 300, box[2] - 300), "y": rng.uniform(box[1] + 300, box[3] - 300),
+            })
+    frame = pd.DataFrame(rows).set_index("site_id")
+    frame["tier"] = frame["tier"].astype("Int64")
+    points = gpd.points_from_xy(frame["x"], frame["y"])
+    return gpd.GeoDataFrame(frame.drop(columns=["x", "y"]), geometry=points, crs=CRS)
+
+
+def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candidates: int = 3000, proposed: int = 60,
+              villages: int = 30, hostile: bool = False, **study: Any) -> Any:
+    """A whole plan, in the form that :func:`siteplan.maps.render_review_map` reads."""
+    rng = np.random.default_rng(7)
+    rows, cols = shape
+    geobox = GeoBox.from_bbox((WEST, SOUTH, WEST + cols * pixel, SOUTH + rows * pixel), CRS, resolution=pixel)
+    box = geobox.boundingbox.bbox
+    table = sites(rng, box, {"existing": 40, "proposed": proposed, "candidate": candidates, "refused": candidates // 4},
+                  hostile=hostile)
+    old, new = table[table["status"] == "existing"], table[table["status"] == "proposed"]
+    powers = [np.column_stack([f.geometry.x, f.geometry.y, np.full(len(f), p)]) for f, p in ((old, 24.0), (new, 20.0))]
+    before, after = signal(geobox, powers[0], 1), signal(geobox, np.vstack(powers), 1)
+    x, y = np.meshgrid(np.linspace(0, 9, cols), np.linspace(0, 7, rows))
+    ground = (40 + 60 * np.sin(x) * np.cos(y) + 15 * np.sin(3 * x + y)).astype(np.float32)
+    stations = gpd.GeoDataFrame({"azimuth_deg": np.tile([0.0, 120.0, 240.0], len(old))},
+                                geometry=np.repeat(old.geometry.to_numpy(), 3), crs=CRS)
+    stations.loc[0:2, "azimuth_deg"] = np.nan
+    bounds = shapely.box(*box).buffer(-150)
+    river = shapely.LineString([(box[0], box[1] + 3000), (box[0] + 5000, box[1] + 5200), (box[2], box[1] + 4300)])
+    context = {
+        "stations": stations,
+        "water": gpd.GeoDataFrame({"name": ["大河"]}, geometry=[river.buffer(110).intersection(bounds)], crs=CRS),
+        "towns": gpd.GeoDataFrame({"name": ["东升镇", "西江镇"]}, geometry=[
+            shapely.box(box[0], box[1], box[0] + 6200, box[3]),
+            shapely.box(box[0] + 6200, box[1], box[2], box[3])], crs=CRS),
+        "roads": gpd.GeoDataFrame({"road_class": ["primary"] * 4 + ["residential"] * 40}, geometry=[
+            shapely.LineString([(box[0], box[1] + d), (box[2], box[1] + d * 0.8 + 800)])
+            for d in (1500, 4000, 6500, 9000)] + [
+            shapely.LineString([(box[0] + 290 * k, box[1]), (box[0] + 290 * k + 400, box[3])])
+            for k in range(40)], crs=CRS),
+    }
+    info = {"name": HOSTILE[5] if hostile else "示例市5G站址规划(2026—2028)", "crs": CRS,
+            "resolution_m": pixel, "synthetic": True,
+            "notices": list(HOSTILE) if hostile else ["道路数据 © 示例来源(ODbL 许可)"], "stand_in_5g": True,
+            "map_approval_no": "粤S(2026)000号", **study}
+    demand = rng.gamma(0.3, 2.0, shape).astype(np.float32)
+    return SimpleNamespace(
+        study=info,
+        parameters={"coverage": {"threshold_dbm": -105.0, "model_sigma_db": 6.0}, "gaps": {"gap_probability": 0.75}},
+        inputs=(), surface=SimpleNamespace(geobox=geobox, ground_m=ground), before=before, after=after, demand=demand,
+        demand_kind="people", boundary=gpd.GeoDataFrame({"name": ["示例市"]}, geometry=[bounds], crs=CRS),
+        villages=areas(geobox, villages, rng, zones=False, hostile=hostile),
+        zones=areas(geobox, 4, rng, zones=True, hostile=hostile),
+        gaps_before=gaps(before), gaps_after=gaps(after), sites=table, proposed=new.sort_values("rank_no"),
+        selection=SimpleNamespace(site_ids=tuple(new.index), gains=np.ones(len(new)), cost_yuan=60_000.0 * len(new),
+                                  covered=82_311.0, upper_bound=84_900.0, optimality_gap=84_900 / 82_311 - 1,
+                                  stopped="max_sites"),
+        indicators={}, ledger=None, context=context, timings={}, versions={},
+    )

@@ -1,0 +1,323 @@
+"""The whole job: every number of plan.json is recomputed here from the written files, by other means if there are any.
+
+Shares are recounted with shapely on the pixels of coverage.tif, verdicts from the points, gains and bound from
+reach.npz in plain loops. The sample city and, where ../shared is present, two real places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from rasterio.features import geometry_mask
+
+from siteplan.export import write_plan
+from siteplan.maps import write_review_map
+from siteplan.plan import Plan
+from siteplan.study import Study, run
+
+ROOT = Path(__file__).parents[1]
+CITIES = {
+    "xikou": None, "chengdu": "data/chengdu/radio/cells.csv", "liechtenstein": "data/liechtenstein/N47E009.hgt"}
+
+
+class Written:
+    """A finished run and what a reader finds in its folder."""
+
+    def __init__(self, plan: Plan, out: Path, study: Study) -> None:
+        self.plan, self.out, self.study = plan, out, study
+        self.facts: dict[str, Any] = json.loads((out / "plan.json").read_text(encoding="utf-8"))
+
+    def layer(self, file: str, layer: str) -> gpd.GeoDataFrame:
+        return gpd.read_file(self.out / file, layer=layer)
+
+    def band(self, file: str, word: str) -> tuple[np.ndarray, rasterio.Affine]:
+        with rasterio.open(self.out / file) as source:
+            number = next(i for i, name in enumerate(source.descriptions, 1) if word in name)
+            return source.read(number).astype(float), source.transform
+
+
+@pytest.fixture(scope="module", params=list(CITIES))
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    needed = CITIES[request.param]
+    if needed is not None and not (ROOT.parent / "shared" / needed).exists():
+        pytest.skip(f"../shared/{needed} is absent")
+    study = Study.from_toml(ROOT / "data" / request.param / "study.toml")
+    out = tmp_path_factory.mktemp(request.param)
+    plan = run(study)
+    write_plan(plan, out, extra=(("review_map.html", write_review_map),))
+    return Written(plan, out, study)
+
+
+def share_by_cells(values: np.ndarray, weight: np.ndarray, transform: rasterio.Affine, area: Any) -> float:
+    """Oracle of a share: cut the pixels of the raster with the polygon one by one with shapely."""
+    left, bottom, right, top = area.bounds
+    cols = slice(max(int((left - transform.c) // transform.a), 0), int((right - transform.c) // transform.a) + 1)
+    rows = slice(max(int((transform.f - top) // -transform.e), 0), int((transform.f - bottom) // -transform.e) + 1)
+    block, w = values[rows, cols], weight[rows, cols]
+    y, x = np.mgrid[rows.start:rows.start + block.shape[0], cols.start:cols.start + block.shape[1]]
+    x0, y0 = transform.c + x * transform.a, transform.f + y * transform.e
+    here = transform @ rasterio.Affine.translation(cols.start, rows.start)
+    part = geometry_mask([area], block.shape, here, invert=True).astype(float)
+    edge = geometry_mask([area.boundary], block.shape, here, invert=True, all_touched=True)
+    boxes = shapely.box(x0[edge], y0[edge] + transform.e, x0[edge] + transform.a, y0[edge])
+    shapely.prepare(area)
+    part[edge] = shapely.area(shapely.intersection(boxes, area)) / (transform.a * -transform.e)
+    known = part * w * ~np.isnan(block)
+    total = float(known.sum())
+    return float((known * np.nan_to_num(block)).sum() / total) if total > 0 else float("nan")
+
+
+@pytest.mark.parametrize("state", ["before", "after"])
+def test_shares_of_villages_and_zones(written: Written, state: str) -> None:
+    values, transform = written.band("coverage.tif" if state == "after" else "coverage_before.tif", "probability")
+    people, _ = written.band("demand.tif", "demand")
+    for name in ("villages", "zones"):
+        table = written.layer("areas.gpkg", name)
+        for row in table.iloc[:: max(1, len(table) // 8)].itertuples():
+            for column, weight in ((f"area_share_{state}", np.ones_like(people)), (f"demand_share_{state}", people)):
+                want = share_by_cells(values, weight, transform, row.geometry)
+                assert getattr(row, column) == pytest.approx(want, abs=2e-4, nan_ok=True), (row.name, column)
+
+
+@pytest.mark.parametrize("state", ["before", "after"])
+def test_city_indicators(written: Written, state: str) -> None:
+    said = written.facts["indicators"][state]
+    file = "coverage.tif" if state == "after" else "coverage_before.tif"
+    values, transform = written.band(file, "probability")
+    people, _ = written.band("demand.tif", "demand")
+    boundary = written.layer("areas.gpkg", "boundary").geometry.union_all()
+    everywhere = np.ones_like(people)
+    assert said["area_share"] == pytest.approx(share_by_cells(values, everywhere, transform, boundary), abs=1e-4)
+    assert said["demand_share"] == pytest.approx(share_by_cells(values, people, transform, boundary), abs=1e-4)
+    for name in ("villages", "zones"):
+        verdicts = written.layer("areas.gpkg", name)[f"verdict_{state}"]
+        assert said[name]["total"] == len(verdicts)
+        for key, verdict in (("passed", "pass"), ("failed", "fail"), ("not_assessable", "not_assessable")):
+            assert said[name][key] == (verdicts == verdict).sum()
+        assert said[name]["rate"] == pytest.approx((verdicts == "pass").mean() if len(verdicts) else None)
+    gaps = written.layer("gaps.gpkg", f"gaps_{state}")
+    assert said["gap_count"] == len(gaps)
+    assert said["gap_area_m2"] == pytest.approx(gaps.area.sum(), rel=1e-9)
+    for network, shares in said["networks"].items():
+        own, _ = written.band(file, f"probability 覆盖概率 {network}")
+        want = share_by_cells(own, everywhere, transform, boundary)
+        assert shares["area_share"] == pytest.approx(want, abs=1e-4)
+
+
+@pytest.mark.parametrize("state", ["before", "after"])
+def test_verdicts_follow_from_the_rule(written: Written, state: str) -> None:
+    """Share rules: recount from the shares; the share that is unknown is tried both ways."""
+    for name in ("villages", "zones"):
+        rule = written.facts["indicators"][state][name]["rule"]
+        if rule not in ("area_share_95", "population_share_95"):
+            continue
+        table = written.layer("areas.gpkg", name)
+        column = "area_share" if rule.startswith("area") else "demand_share"
+        share, known = table[f"{column}_{state}"].fillna(0), table[f"known_share_{state}"]
+        want = np.where(share * known >= 0.95, "pass", np.where(share * known + 1 - known < 0.95, "fail",
+                                                                "not_assessable"))
+        assert table[f"verdict_{state}"].tolist() == want.tolist()
+
+
+def test_village_points_under_the_miit_rule(written: Written) -> None:
+    facts = written.facts["indicators"]["after"]["villages"]
+    if facts["rule"] != "village_miit_2025":
+        pytest.skip("this study judges villages by another rule")
+    values, transform = written.band("coverage.tif", "probability")
+    points = written.plan.context["village_points"]
+    for row in written.layer("areas.gpkg", "villages").itertuples():
+        states = []
+        for kind in ("committee", "school", "clinic"):
+            here = points[(points["village_code"] == row.village_code) & (points["kind"] == kind)]
+            there = here[here["exists"]]
+            if here.empty:
+                states.append(None)
+            elif len(there):
+                cells = [values[int((transform.f - p.y) // -transform.e), int((p.x - transform.c) // transform.a)]
+                         for p in there.geometry]
+                states.append(min(cells) >= 0.75)
+        want = "fail" if False in states else "not_assessable" if None in states or not states else "pass"
+        assert row.verdict_after == want, row.name
+
+
+def test_gaps_hold_no_covered_pixel(written: Written) -> None:
+    """Gap polygons hold exactly the pixels below the gap probability that belong to large enough patches."""
+    values, transform = written.band("coverage.tif", "probability")
+    people, _ = written.band("demand.tif", "demand")
+    gaps = written.layer("gaps.gpkg", "gaps_after")
+    inside = np.zeros(values.shape, bool)
+    if len(gaps):
+        inside = geometry_mask(gaps.geometry, values.shape, transform, invert=True)
+    assert (values[inside] < written.study.params.gaps.gap_probability).all()
+    assert inside.sum() * transform.a * -transform.e == pytest.approx(gaps.area.sum())
+    assert people[inside].sum() == pytest.approx(gaps["demand"].sum(), rel=1e-6)
+    assert gaps["rank_no"].tolist() == list(range(1, len(gaps) + 1))
+
+
+def test_gains_and_bound_recounted_from_the_saved_reach(written: Written) -> None:
+    """Plain loops over the saved reach: gains one by one, cost, and the bound from the multipliers."""
+    with np.load(written.out / "reach.npz") as saved:
+        data = {key: saved[key] for key in saved.files}
+    column = {site: number for number, site in enumerate(data["candidate_ids"])}
+    left = data["weight"].copy()
+    for site, gain in zip(data["site_ids"], data["gains"], strict=True):
+        cells = data["indices"][data["indptr"][column[site]]:data["indptr"][column[site] + 1]]
+        assert left[cells].sum() == pytest.approx(gain)
+        left[cells] = 0.0
+    bound = written.facts["bound"]
+    assert bound["covered"] == pytest.approx(data["weight"].sum() - left.sum())
+    assert bound["total_weight"] == pytest.approx(data["weight"].sum())
+    lam = np.clip(data["multipliers"], 0, data["weight"])
+    starts = data["indptr"]
+    profit = np.array([lam[data["indices"][a:b]].sum() for a, b in pairwise(starts)])
+    again = (data["weight"] - lam).sum() + np.sort(profit)[::-1][: bound["sites"]].sum()
+    assert bound["upper_bound"] == pytest.approx(again)
+    assert bound["upper_bound"] >= bound["covered"] - 1e-6
+    assert bound["optimality_gap"] == pytest.approx((again - bound["covered"]) / bound["covered"], abs=1e-9)
+    assert [site["site_id"] for site in written.facts["sites"]] == data["site_ids"].tolist()
+    assert [site["gain"] for site in written.facts["sites"]] == pytest.approx(data["gains"], abs=1e-3)
+
+
+def test_counts_of_sites(written: Written) -> None:
+    sites = written.layer("candidates.gpkg", "sites").set_index("site_id")
+    counts = written.facts["indicators"]["after"]["sites"]
+    for status in ("existing", "candidate", "proposed", "refused"):
+        assert counts[status] == (sites["status"] == status).sum()
+    proposed = sites[sites["status"] == "proposed"].sort_values("rank_no")
+    assert counts["proposed_cost_yuan"] == proposed["cost_yuan"].sum()
+    assert counts["proposed_free_venues"] == proposed["must_be_free"].sum()
+    assert sum(counts["proposed_by_tier_name"].values()) == len(proposed) == len(written.facts["sites"])
+    assert proposed.index.tolist() == [site["site_id"] for site in written.facts["sites"]]
+    refused = sites[sites["status"] == "refused"]
+    assert (refused["reason"].str.len() > 0).all()
+    limits = written.study.params.selection
+    assert len(proposed) <= limits.max_sites
+    xy = np.column_stack([proposed.geometry.x, proposed.geometry.y])
+    apart = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1)) + np.eye(len(xy)) * 1e9
+    assert apart.min() >= limits.spacing_m
+
+
+def test_shapefile_equals_the_master(written: Written) -> None:
+    master = written.layer("sites.gpkg", "sites")
+    exchanged = gpd.read_file(written.out / "shp" / "sites.shp")
+    fields = pd.read_csv(written.out / "shp" / "sites_fields.csv", encoding="utf-8-sig")
+    assert exchanged.crs.to_epsg(20) == master.crs.to_epsg(20)
+    assert master.geometry.geom_equals_exact(exchanged.geometry, 1e-6).all()
+    assert set(fields["主文件字段"]) == set(master.columns) - {"geometry"}
+    for field, name in zip(fields["字段"], fields["主文件字段"], strict=True):
+        assert len(field.encode()) <= 10
+        if pd.api.types.is_numeric_dtype(master[name]):
+            assert exchanged[field].to_numpy(float) == pytest.approx(master[name].to_numpy(float), abs=1e-6), name
+        else:
+            assert exchanged[field].fillna("").tolist() == master[name].fillna("").tolist(), name
+    assert master["site_id"].tolist() == [site["site_id"] for site in written.facts["sites"]]
+    assert np.allclose(master["y_east_m"], master.geometry.x, atol=1e-3)
+    assert np.allclose(master["x_north_m"], master.geometry.y, atol=1e-3)
+
+
+def test_shapefile_opens_in_ogr(written: Written) -> None:
+    if shutil.which("ogrinfo") is None:
+        pytest.skip("ogrinfo is not installed (Debian package gdal-bin)")
+    said = subprocess.run(["ogrinfo", "-ro", "-al", "-so", str(written.out / "shp" / "sites.shp")], check=True,
+                          capture_output=True, text=True).stdout
+    assert f"Feature Count: {len(written.facts['sites'])}" in said
+    assert "ZZBH" in said
+
+
+def test_coverage_file_is_a_cog_with_servers_that_exist(written: Written) -> None:
+    with rasterio.open(written.out / "coverage.tif") as source:
+        assert source.profile["tiled"]
+        assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert "notices" in source.tags()
+        rsrp, server, probability = source.read([1, 2, 3])
+    names = pd.read_csv(written.out / "servers.csv", encoding="utf-8-sig")
+    found = np.unique(server[server >= 0]).astype(int)
+    assert set(found) <= set(names["server"])
+    assert np.isnan(rsrp[server < 0]).all()
+    assert ((probability[~np.isnan(probability)] >= 0) & (probability[~np.isnan(probability)] <= 1)).all()
+
+
+def test_adding_sites_never_lowers_coverage(written: Written) -> None:
+    for word in ("best_rsrp", "probability"):
+        before, _ = written.band("coverage_before.tif", word)
+        after, _ = written.band("coverage.tif", word)
+        both = ~np.isnan(before)
+        assert (after[both] >= before[both]).all()
+
+
+def test_inputs_add_up_and_are_digested(written: Written) -> None:
+    for file in written.facts["inputs"]:
+        assert file["rows_in"] == file["rows_kept"] + file["rows_refused"], file["file"]
+        path = written.study.root / file["file"]
+        parts = sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix == ".shp" else [path]
+        assert hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest() == file["sha256"]
+    refused = {(line.layer, line.file, line.row) for line in written.plan.ledger if line.action == "refused"}
+    for file in written.facts["inputs"]:
+        lines = sum((layer, name) == (file["layer"], file["file"]) for layer, name, _ in refused)
+        assert lines >= file["rows_refused"], file["file"]
+
+
+def test_workbook_lists_every_proposed_venue_and_every_ledger_line(written: Written) -> None:
+    book = openpyxl.load_workbook(written.out / "ledger.xlsx")
+    rows = [[cell.value for cell in row] for row in book["开放台账"].iter_rows()]
+    ids = {row[-1] for row in rows}
+    assert {site["site_id"] for site in written.facts["sites"]} <= ids
+    actions = {"拒收", "修复", "假定", "提示"}
+    lines = [row for row in book["数据问题清单"].iter_rows(values_only=True) if row[5] in actions]
+    assert len(lines) == len(written.plan.ledger)
+    assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
+
+
+def test_every_output_carries_the_notices(written: Written) -> None:
+    page = (written.out / "review_map.html").read_text(encoding="utf-8")
+    for notice in written.facts["study"]["notices"]:
+        assert notice.split("(")[0].split("(")[0][:12] in page
+    if written.facts["study"]["synthetic"]:
+        assert "合成数据" in page
+        assert "合成数据" in written.layer("sites.gpkg", "sites")["notice"].iloc[0]
+
+
+def test_a_rerun_gives_the_same_plan(written: Written, tmp_path: Path) -> None:
+    if written.study.params.study.name.startswith(("成都", "列支")):
+        pytest.skip("the sample city is enough for this")
+    again = run(written.study)
+    write_plan(again, tmp_path)
+    facts = json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))
+    for key in written.facts:
+        if key != "timings":
+            assert facts[key] == written.facts[key], key
+
+
+def test_nothing_is_left_half_written(written: Written, tmp_path: Path) -> None:
+    """A writer that fails leaves the folder as it was."""
+    from siteplan.errors import ExportError
+
+    def fail(plan: Plan, path: Path) -> None:
+        raise ExportError("disk full")
+
+    (tmp_path / "plan.json").write_text("old", encoding="utf-8")
+    with pytest.raises(ExportError, match="disk full"):
+        write_plan(written.plan, tmp_path, extra=(("broken", fail),))
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+    assert (tmp_path / "plan.json").read_text(encoding="utf-8") == "old"
+
+
+def test_unwritable_folder_is_one_sentence(written: Written, tmp_path: Path) -> None:
+    from siteplan.errors import ExportError
+
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ExportError, match="成果目录"):
+        write_plan(written.plan, tmp_path / "file" / "out")

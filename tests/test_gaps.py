@@ -1,0 +1,258 @@
+"""Gaps: hand-worked shares, rules and polygons on a grid of 10 x 10 pixels of 10 m."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from shapely import box
+from shapely.geometry import Point
+
+from siteplan import gaps
+from siteplan.errors import CrsError, ModelError
+from siteplan.params import GapParams
+
+CRS = "EPSG:4547"
+GRID = GeoBox.from_bbox((0, 0, 100, 100), crs=CRS, resolution=10)
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def areas(**shapes: object) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"name": list(shapes)}, geometry=list(shapes.values()), crs=CRS,
+                            index=pd.Index(list(shapes), name="village_code"))
+
+
+def points(*rows: tuple[str, str, bool, object]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"village_code": [r[0] for r in rows], "kind": [r[1] for r in rows],
+                             "exists": [r[2] for r in rows]}, geometry=[r[3] for r in rows], crs=CRS)
+
+
+def demand(value: float = 1.0) -> gaps.Demand:
+    return gaps.Demand(np.full((10, 10), value, np.float32), "people", GRID)
+
+
+def west_covered() -> np.ndarray:
+    """Probability 1 in the west half (columns 0-4), 0 in the east."""
+    probability = np.zeros((10, 10), np.float32)
+    probability[:, :5] = 1.0
+    return probability
+
+
+def test_share_counts_the_fraction_of_each_pixel() -> None:
+    table = areas(straddling=box(45, 0, 55, 10), sliver=box(0, 0, 1, 1), beyond=box(200, 200, 210, 210))
+    shares = gaps.covered_share(west_covered(), GRID, table)
+    assert shares["straddling"] == pytest.approx(0.5)
+    assert shares["sliver"] == pytest.approx(1.0)
+    assert np.isnan(shares["beyond"])
+
+
+def test_unknown_pixels_are_neither_covered_nor_uncovered() -> None:
+    probability = west_covered()
+    probability[:, 5:] = np.nan
+    shares = gaps.covered_share(probability, GRID, areas(all=box(0, 0, 100, 100), east=box(60, 0, 100, 100)))
+    assert shares["all"] == pytest.approx(1.0)
+    assert np.isnan(shares["east"])
+
+
+def test_share_of_people_weighs_by_people() -> None:
+    people = demand()
+    people.per_pixel[:, :5] = 3.0
+    share = gaps.weighted_share(west_covered(), people.per_pixel, GRID, areas(all=box(0, 0, 100, 100)))
+    assert share["all"] == pytest.approx(3 / 4)
+
+
+def test_no_people_is_no_share() -> None:
+    share = gaps.weighted_share(west_covered(), np.zeros((10, 10)), GRID, areas(all=box(0, 0, 100, 100)))
+    assert np.isnan(share["all"])
+
+
+def test_different_crs_is_refused_not_counted_as_zero() -> None:
+    with pytest.raises(CrsError, match="CRS"):
+        gaps.covered_share(west_covered(), GRID, areas(all=box(0, 0, 9, 9)).set_crs(32649, allow_override=True))
+
+
+@given(left=st.floats(0, 80), bottom=st.floats(0, 80), wide=st.floats(0.5, 20), high=st.floats(0.5, 20))
+def test_share_equals_the_cut_area(left: float, bottom: float, wide: float, high: float) -> None:
+    """Oracle: intersect the polygon with the covered half as a polygon."""
+    shape = box(left, bottom, left + wide, bottom + high)
+    want = shape.intersection(box(0, 0, 50, 100)).area / shape.area
+    assert gaps.covered_share(west_covered(), GRID, areas(one=shape))["one"] == pytest.approx(want, abs=2e-4)
+
+
+@pytest.mark.shared
+def test_share_on_polygons_with_exact_truth() -> None:
+    """Voronoi polygons with shares computed by shapely: p95 error at 10 m within 0.0015."""
+    folder = SHARED / "checks" / "zonal"
+    if not folder.is_dir():
+        pytest.skip("../shared/checks/zonal is absent")
+    covered = gpd.read_file(folder / "coverage_exact.gpkg")
+    villages = gpd.read_file(folder / "villages_truth.gpkg")
+    truth = villages.geometry.intersection(covered.geometry.union_all()).area / villages.area
+    left, bottom, right, top = (round(value, -1) for value in villages.total_bounds)
+    grid = GeoBox.from_bbox((left - 20, bottom - 20, right + 20, top + 20), crs=villages.crs, resolution=10)
+    from siteplan.grid import rasterize
+
+    raster = ~np.isnan(rasterize(covered.geometry, np.ones(len(covered)), grid, merge="last"))
+    shares = gaps.covered_share(raster, grid, villages)
+    assert np.nanpercentile(np.abs(shares - truth), 95) <= 0.0015
+
+
+ALL_THREE = [("a", "committee", True, Point(15, 15)), ("a", "school", True, Point(25, 25)),
+             ("a", "clinic", True, Point(35, 35))]
+
+
+def judge(*rows: tuple[str, str, bool, object]) -> pd.Series:
+    rule = gaps.rule_named("village_miit_2025")
+    return gaps.assess_areas(areas(a=box(0, 0, 50, 50)), west_covered(), demand(), rule, points(*rows)).loc["a"]
+
+
+def test_village_passes_when_committee_school_and_clinic_are_covered() -> None:
+    result = judge(*ALL_THREE)
+    assert (result["verdict"], result["shortfall"]) == ("pass", 0.0)
+
+
+def test_village_fails_on_one_uncovered_point() -> None:
+    result = judge(*ALL_THREE[:2], ("a", "clinic", True, Point(85, 35)))
+    assert (result["verdict"], result["shortfall"]) == ("fail", 1.0)
+    assert "卫生室未覆盖" in result["reason"]
+
+
+def test_missing_clinic_data_is_not_assessable_never_covered() -> None:
+    result = judge(*ALL_THREE[:2])
+    assert result["verdict"] == "not_assessable"
+    assert "卫生室" in result["reason"]
+    assert np.isnan(result["shortfall"])
+
+
+def test_village_that_has_no_clinic_is_judged_on_the_rest() -> None:
+    result = judge(*ALL_THREE[:2], ("a", "clinic", False, None))
+    assert result["verdict"] == "pass"
+    assert "不设卫生室" in result["reason"]
+
+
+def test_uncovered_school_fails_even_when_the_clinic_is_missing() -> None:
+    assert judge(ALL_THREE[0], ("a", "school", True, Point(95, 95)))["verdict"] == "fail"
+
+
+def test_two_schools_must_both_be_covered() -> None:
+    assert judge(*ALL_THREE, ("a", "school", True, Point(95, 95)))["verdict"] == "fail"
+
+
+def test_point_off_the_grid_is_missing_data() -> None:
+    assert judge(*ALL_THREE[:2], ("a", "clinic", True, Point(900, 900)))["verdict"] == "not_assessable"
+
+
+def test_share_rule_tells_how_much_is_lacking() -> None:
+    rule = gaps.rule_named("area_share_95")
+    table = gaps.assess_areas(areas(half=box(0, 0, 100, 100), west=box(0, 0, 50, 50)), west_covered(), demand(), rule)
+    assert table.loc["half", "verdict"] == "fail"
+    assert table.loc["half", "shortfall"] == pytest.approx(0.45)
+    assert table.loc["west", ["verdict", "shortfall"]].tolist() == ["pass", 0.0]
+    assert table["demand"].tolist() == pytest.approx([100.0, 25.0])
+
+
+@pytest.mark.parametrize(("unknown_columns", "verdict"), [(0, "pass"), (4, "not_assessable")])
+def test_unknown_land_may_change_the_verdict(unknown_columns: int, verdict: str) -> None:
+    """All known land is covered; with 40 % unknown nobody can tell whether 95 % are."""
+    probability = np.ones((10, 10), np.float32)
+    probability[:, 10 - unknown_columns:] = np.nan
+    result = gaps.assess_areas(areas(a=box(0, 0, 100, 100)), probability, demand(), gaps.rule_named("area_share_95"))
+    assert result.loc["a", "verdict"] == verdict
+    assert result.loc["a", "area_share"] == pytest.approx(1.0)
+    assert result.loc["a", "known_share"] == pytest.approx(1.0 - unknown_columns / 10)
+
+
+def test_mostly_unknown_but_surely_failing() -> None:
+    probability = np.zeros((10, 10), np.float32)
+    probability[:, 9:] = np.nan
+    result = gaps.assess_areas(areas(a=box(0, 0, 100, 100)), probability, demand(), gaps.rule_named("area_share_95"))
+    assert result.loc["a", "verdict"] == "fail"
+
+
+def test_area_reaching_beyond_the_grid_is_partly_unknown() -> None:
+    result = gaps.assess_areas(areas(a=box(50, 0, 150, 100)), np.ones((10, 10), np.float32), demand(),
+                               gaps.rule_named("area_share_95"))
+    assert result.loc["a", ["known_share", "verdict"]].tolist() == [pytest.approx(0.5), "not_assessable"]
+
+
+def test_rate_divides_by_all_areas() -> None:
+    counts = gaps.count_verdicts(pd.Series(["pass", "fail", "not_assessable", "pass"]),
+                                 gaps.rule_named("area_share_95"))
+    assert counts["rate"] == 0.5
+    assert counts["rule"] == "area_share_95"
+
+
+def test_unknown_rule_suggests_the_nearest() -> None:
+    with pytest.raises(ModelError, match="village_miit_2025"):
+        gaps.rule_named("vilage_miit_2025")
+
+
+def no_sites() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(geometry=gpd.GeoSeries([], crs=CRS), index=pd.Index([], dtype="str", name="site_id"))
+
+
+def test_gap_polygons_hold_the_uncovered_land_and_its_people() -> None:
+    probability = west_covered()
+    probability[0, 0] = 0.0  # one pixel of 100 m2: below the least area
+    boundary = areas(city=box(0, 0, 100, 80))
+    sites = gpd.GeoDataFrame(geometry=[Point(5, 40), Point(20, 40)], index=["far", "near"], crs=CRS)
+    found = gaps.find_gaps(probability, probability > 0, demand(2.0), boundary, sites, GapParams(min_gap_area_m2=500),
+                           villages=areas(east=box(60, 0, 100, 80), west=box(0, 0, 50, 80)))
+    assert len(found) == 1
+    gap = found.iloc[0]
+    assert gap["area_m2"] == pytest.approx(50 * 80)
+    assert gap.geometry.area == pytest.approx(50 * 80)
+    assert gap["demand"] == pytest.approx(2.0 * 40)
+    assert (gap["villages"], gap["nearest_site"], gap["rank_no"]) == ("east", "near", 1)
+    assert "无5G基站" in gap["reason"]
+
+
+def test_everything_covered_gives_an_empty_table() -> None:
+    found = gaps.find_gaps(np.ones((10, 10), np.float32), np.ones((10, 10), bool), demand(), areas(), no_sites(),
+                           GapParams())
+    assert len(found) == 0
+    assert next(iter(found.columns)) == "rank_no"
+
+
+def test_gap_ids_do_not_depend_on_other_gaps() -> None:
+    probability = np.ones((10, 10), np.float32)
+    probability[:, 8:] = 0.0
+    alone = gaps.find_gaps(probability, probability > 0, demand(), areas(), no_sites(), GapParams(min_gap_area_m2=0))
+    probability[:, :1] = 0.0
+    both = gaps.find_gaps(probability, probability > 0, demand(), areas(), no_sites(), GapParams(min_gap_area_m2=0))
+    assert set(alone.index) < set(both.index)
+
+
+def population(*rows: tuple[float, float, float, float | None]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"people": [r[2] for r in rows], "cell_area_m2": [r[3] for r in rows]},
+                            geometry=[Point(r[0], r[1]) for r in rows], crs=CRS)
+
+
+def nothing() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"height_m": []}, geometry=gpd.GeoSeries([], crs=CRS))
+
+
+def test_people_of_a_grid_point_fill_its_square() -> None:
+    built = gaps.build_demand(GRID, areas(), population((50, 50, 80.0, 1600.0)), nothing())
+    assert built.kind == "people"
+    assert built.per_pixel[3:7, 3:7].tolist() == [[5.0] * 4] * 4
+    assert built.per_pixel.sum() == pytest.approx(80.0)
+
+
+def test_people_outside_the_boundary_do_not_count() -> None:
+    built = gaps.build_demand(GRID, areas(west=box(0, 0, 50, 100)), population((50, 50, 80.0, 1600.0)), nothing())
+    assert built.per_pixel.sum() == pytest.approx(40.0)
+
+
+def test_floor_area_stands_in_for_people_and_says_so() -> None:
+    houses = gpd.GeoDataFrame({"height_m": [9.0]}, geometry=[box(12, 12, 18, 18)], crs=CRS)
+    built = gaps.build_demand(GRID, areas(), population(), houses)
+    assert built.kind == "floor_area_m2"
+    assert built.per_pixel.sum() == pytest.approx(36 * 3)
+    assert "代替人口" in built.zh

@@ -1,0 +1,85 @@
+"""The study file: every problem told at once, in words that help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from siteplan.errors import StudyError
+from siteplan.study import Study
+
+GOOD = """
+[study]
+name = "试验"
+crs = "EPSG:4547"
+[layers.ground]
+path = "dem.tif"
+[layers.villages]
+path = "villages.shp"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "study.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_defaults_are_filled_in(tmp_path: Path) -> None:
+    study = Study.from_toml(write(tmp_path, GOOD))
+    assert study.params.study.resolution_m == 10.0
+    assert study.params.coverage.threshold_dbm == -105.0
+    assert study.root == tmp_path
+    assert len(study.sha256) == 64
+
+
+def test_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(GOOD, encoding="utf-8-sig")
+    assert Study.from_toml(file).params.study.name == "试验"
+
+
+@pytest.mark.parametrize(("line", "nearest"), [
+    ("[study]\nname='a'\nresolution = 5\n", "resolution_m"),
+    ("[layers.vilages]\npath='v.shp'\n", "villages"),
+    ("[layers.poles]\npath='p.csv'\nencodng='GBK'\n", "encoding"),
+    ("[coverage]\nthreshold = -100\n", "threshold_dbm"),
+    ("[coverag]\nthreshold_dbm = -100\n", "coverage"),
+])
+def test_unknown_key_suggests_the_nearest(tmp_path: Path, line: str, nearest: str) -> None:
+    text = GOOD.replace('[study]\nname = "试验"\ncrs = "EPSG:4547"\n', "") if "[study]" in line else GOOD
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, text + line))
+    assert any(nearest in problem.remedy for problem in caught.value.problems), caught.value
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    text = '[study]\nresolution_m = -3\n[layers.ground]\npath = 7\n[layers.pols]\npath="x"\n'
+    text += "[selection]\nmax_sites = -1\n"
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, text))
+    fields = {problem.field for problem in caught.value.problems}
+    assert {"study.name", "study.resolution_m", "layers.pols", "layers", "selection.max_sites"} <= fields
+    assert any(field.startswith("layers.ground.path") for field in fields)
+    assert all(problem.file == "study.toml" and problem.remedy for problem in caught.value.problems)
+
+
+def test_required_layers_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="ground 或 heights") as caught:
+        Study.from_toml(write(tmp_path, '[study]\nname = "a"\n[layers.poles]\npath = "p.csv"\n'))
+    assert "villages 或 zones" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[study\nname=1", b"\xff\xfe[study]", b'[study]\nname = "\xd6\xd0"\n'])
+def test_unreadable_files_are_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "study.toml"
+    file.write_bytes(content)
+    with pytest.raises(StudyError, match=r"study\.toml"):
+        Study.from_toml(file)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(StudyError, match="打不开研究文件"):
+            Study.from_toml(path)
