@@ -176,8 +176,8 @@ def test_library_example_runs(town: Path, tmp_path: Path, capsys: pytest.Capture
     out = tmp_path / "mine"
     assert '"data/xikou/study.toml"' in example
     assert (ROOT / "data" / "xikou" / "study.toml").is_file()
-    script.write_text(example.replace('"data/xikou/study.toml"', repr(str(town))).replace('"build/mine"', repr(str(out))),
-                      encoding="utf-8")
+    text = example.replace('"data/xikou/study.toml"', repr(str(town))).replace('"build/mine"', repr(str(out)))
+    script.write_text(text, encoding="utf-8")
     names = runpy.run_path(str(script))
     assert "covered_share" in capsys.readouterr().out
     assert (out / "review_map.html").is_file()

@@ -62,6 +62,7 @@ def check_read_back(table: gpd.GeoDataFrame, path: Path, layer: str | None = Non
 
 def write_geopackage(layers: dict[str, gpd.GeoDataFrame], path: Path) -> None:
     """Write layers into one GeoPackage (index as first column) and read every one back."""
+    path.unlink(missing_ok=True)
     for number, (name, table) in enumerate(layers.items()):
         flat = table.reset_index()
         kind = _geometry_type(flat)
