@@ -59,7 +59,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setting up $(VENV): $$(grep -c '==' requirements.lock) pinned packages, once"
 ifeq ($(UV),uv)
 	test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
-	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
@@ -68,4 +68,5 @@ else
 	$(BIN)/python -m pip install -qq --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 endif
+	$(BIN)/python -m compileall -q siteplan  # also where Python is told not to write bytecode
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,9 +83,7 @@ def _sample_study() -> Path:
 
 def _run(study_file: Path, out: Path) -> None:
     """Run a study, write the deliverables, print the indicators."""
-    from siteplan.export import write_plan
-    from siteplan.maps import write_review_map
-    from siteplan.study import Study, run
+    from siteplan.study import Study, run, write_deliverables
 
     console = _console()
     study = Study.from_toml(study_file)
@@ -94,14 +93,15 @@ def _run(study_file: Path, out: Path) -> None:
 
     plan = run(study, tell)
     tell("write")
-    written = write_plan(plan, out, extra=(("review_map.html", write_review_map),))
+    written = write_deliverables(plan, out)
     _print_plan(console, plan)
     console.print(f"成果目录(deliverables): {out}", markup=False)
     console.print(f"评审图(review map): {written['review_map.html']}", markup=False)
 
 
 def _percent(value: float | None) -> str:
-    return "无数据" if value is None else f"{value:.1%}"
+    """Rounded down, so that 94.96 % never reads as 95.0 %."""
+    return "无数据" if value is None else f"{math.floor(value * 1000 + 1e-6) / 10:.1f}%"
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
@@ -110,10 +110,10 @@ def _print_plan(console: Console, plan: Plan) -> None:
 
     before, after = plan.indicators["before"], plan.indicators["after"]
     for notice in plan.study["notices"]:
-        console.print(f"※ {notice}", style="bold yellow", markup=False)
+        console.print(f"※ {notice}", style="yellow", markup=False)
     table = Table(title=str(plan.study["name"]), title_justify="left")
     for heading in ("指标", "现状", "规划后", "规则"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     threshold = f"SS-RSRP≥{plan.study['threshold_dbm']:g}dBm 的概率均值,任一5G网络"
     table.add_row("面积覆盖率", _percent(before["area_share"]), _percent(after["area_share"]), threshold)
     table.add_row("需求覆盖率", _percent(before["demand_share"]), _percent(after["demand_share"]),
@@ -132,8 +132,10 @@ def _print_plan(console: Console, plan: Plan) -> None:
     tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
     console.print(f"新增站址 {counts['proposed']} 处:{tiers};免费开放场所 {counts['proposed_free_venues']} 处;"
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
-    console.print(f"已服务加权需求 {chosen.covered:.0f},任何同等数量方案不超过 {chosen.upper_bound:.0f}"
-                  f"(最优性间隙 {chosen.optimality_gap:.2%})", markup=False)
+    console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
+                  f"{chosen.upper_bound:.0f}(最优性间隙 {chosen.optimality_gap:.2%})", markup=False)
+    for effect in plan.study["absent"]:
+        console.print(f"缺少图层:{effect}", markup=False)
     summary = plan.ledger.summary()
     refused = sum(actions.get("refused", 0) for actions in summary.values())
     console.print(f"数据问题清单 {len(plan.ledger)} 行,其中拒收 {refused} 行(见 ledger.xlsx)", markup=False)

@@ -55,7 +55,7 @@ class CoverageParams(Settings):
 
     threshold_dbm: float = Field(-105.0, ge=-140, le=-40, description="SS-RSRP that counts as covered, dBm")
     receiver_height_m: float = Field(1.5, ge=0.5, le=50, description="receiver above ground, m")
-    max_range_m: float = Field(2500.0, ge=100, le=20000, description="macro sectors are computed to this distance, m")
+    max_range_m: float = Field(5000.0, ge=100, le=20000, description="macro sectors are computed so far, m")
     micro_range_m: float = Field(600.0, ge=50, le=5000, description="micro sectors are computed to this distance, m")
     model_macro: Literal["auto", "uma", "rma"] = Field("auto", description="auto: uma where built up, else rma")
     built_share_uma: float = Field(0.05, ge=0, le=1, description="share of built pixels within 500 m that makes uma")

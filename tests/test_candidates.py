@@ -53,7 +53,7 @@ def test_free_public_venue_is_first_and_housing_last(flat: Surface) -> None:
     sites = propose_sites(context(flat))
     assert sites.loc["V-facility:F-gov", ["tier", "must_be_free"]].tolist() == [1, True]
     assert sites.loc["B-building:B-flat", "tier"] == 6
-    assert sites.loc["B-building:B-flat", "tier_name"] == "住宅"
+    assert sites.loc["B-building:B-flat", "tier_name"] == "住宅及其他"
     order = sites.loc[["V-facility:F-gov", "P-pole:D0", "V-facility:F-school", "B-building:B-shop",
                        "B-building:B-flat"], "preference"]
     assert order.is_monotonic_decreasing

@@ -122,7 +122,7 @@ def test_without_clutter_sight_is_a_probability():
     want = 17.86 + antenna.gain_dbi - off - (share * clear + (1 - share) * blocked)
     assert got.rsrp_dbm[0, 30, 50] == pytest.approx(float(want), abs=1e-4)
     sigma = np.sqrt(share * 16 + (1 - share) * 36 + share * (1 - share) * (blocked - clear) ** 2)
-    assert got.probability[0, 30, 50] == pytest.approx(float(ndtr((want + 105) / sigma)), abs=1e-5)
+    assert got.probability[0, 30, 50] == pytest.approx(float(ndtr((want + 105) / sigma)), abs=1.3e-4)
 
 
 def test_a_ridge_and_a_wall_shadow():
@@ -255,7 +255,7 @@ def test_reach_agrees_with_prediction(has_clutter):
         alone = predict_coverage(surface, sectors[sectors["site_id"] == site], settings)
         want = alone.probability[0][rows, cols]
         want = np.where(want >= 0.01, want, 0)
-        agree += (np.abs(reach.matrix[:, [column]].toarray()[:, 0] - want) <= 1e-6).sum()
+        agree += (np.abs(reach.matrix[:, [column]].toarray()[:, 0] - want) <= 0.011).sum()  # floor, and steps of 1/4096
     assert agree / (700 * 8) > 0.985
 
 

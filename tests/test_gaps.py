@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -16,6 +18,7 @@ from shapely.geometry import Point
 
 from siteplan import gaps
 from siteplan.errors import CrsError, ModelError
+from siteplan.grid import study_geobox
 from siteplan.params import GapParams
 
 CRS = "EPSG:4547"
@@ -109,7 +112,7 @@ ALL_THREE = [("a", "committee", True, Point(15, 15)), ("a", "school", True, Poin
 
 def judge(*rows: tuple[str, str, bool, object]) -> pd.Series:
     rule = gaps.rule_named("village_miit_2025")
-    return gaps.assess_areas(areas(a=box(0, 0, 50, 50)), west_covered(), demand(), rule, points(*rows)).loc["a"]
+    return gaps.assess_areas(areas(a=box(0, 0, 50, 50)), west_covered(), demand(), rule, points=points(*rows)).loc["a"]
 
 
 def test_village_passes_when_committee_school_and_clinic_are_covered() -> None:
@@ -248,6 +251,27 @@ def test_people_of_a_grid_point_fill_its_square() -> None:
 def test_people_outside_the_boundary_do_not_count() -> None:
     built = gaps.build_demand(GRID, areas(west=box(0, 0, 50, 100)), population((50, 50, 80.0, 1600.0)), nothing())
     assert built.per_pixel.sum() == pytest.approx(40.0)
+
+
+def test_a_population_raster_keeps_its_people() -> None:
+    """Two pixels of 40 m with 80 and 16 people lie as squares of 4 x 4 pixels."""
+    people = np.array([[80.0, 16.0]], np.float32)
+    raster = SimpleNamespace(array=people, geobox=GeoBox((1, 2), Affine(40, 0, 0, 0, -40, 60), CRS))
+    built = gaps.build_demand(GRID, areas(), gaps.people_points(raster, CRS), nothing())
+    assert built.per_pixel[4:8, 0:4].tolist() == [[5.0] * 4] * 4
+    assert built.per_pixel[4:8, 4:8].tolist() == [[1.0] * 4] * 4
+    assert built.per_pixel.sum() == pytest.approx(96.0)
+
+
+def test_a_geographic_population_raster_keeps_its_people_too() -> None:
+    grid = GeoBox((10, 10), Affine(0.0008, 0, 113.39, 0, -0.0008, 22.52), "EPSG:4326")
+    raster = SimpleNamespace(array=np.full((10, 10), 7.0, np.float32), geobox=grid)
+    points = gaps.people_points(raster, CRS)
+    assert points["cell_area_m2"].median() == pytest.approx(82.3 * 88.6, rel=0.01)
+    left, bottom, right, top = points.total_bounds
+    around = study_geobox((left - 200, bottom - 200, right + 200, top + 200), CRS, 10.0)
+    built = gaps.build_demand(around, areas(), points, nothing())
+    assert built.per_pixel.sum() == pytest.approx(700.0)
 
 
 def test_floor_area_stands_in_for_people_and_says_so() -> None:

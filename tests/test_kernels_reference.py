@@ -77,7 +77,8 @@ def swept(top: np.ndarray, ground: np.ndarray, mast: kernels.Mast, radius: int, 
     kernels.copy_window(ground, mast.row, mast.col, radius + 1, windows[1])
     blocked = np.zeros(disc.ring.shape, np.bool_)
     nu = np.full(disc.ring.shape, kernels.CLEAR_NU, np.float32)
-    kernels.sweep(windows[0], windows[1], two, mast, disc, blocked, nu)
+    everywhere = (0, 2 * disc.radius + 1, 0, 2 * disc.radius + 1)
+    kernels.sweep(windows[0], windows[1], two, mast, disc, everywhere, blocked, nu)
     return disc, blocked, nu
 
 

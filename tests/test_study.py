@@ -45,6 +45,7 @@ def test_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     ("[layers.vilages]\npath='v.shp'\n", "villages"),
     ("[layers.poles]\npath='p.csv'\nencodng='GBK'\n", "encoding"),
     ("[coverage]\nthreshold = -100\n", "threshold_dbm"),
+    ("[gaps]\nvillage_rule = 'vilage_miit'\n", "village_miit_2025"),
     ("[coverag]\nthreshold_dbm = -100\n", "coverage"),
 ])
 def test_unknown_key_suggests_the_nearest(tmp_path: Path, line: str, nearest: str) -> None:

@@ -143,12 +143,13 @@ def _running_argmax(slopes, greatest, where):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def sweep(top, ground, two, mast, disc, blocked, nu):  # type: ignore[no-untyped-def]
+def sweep(top, ground, two, mast, disc, within, blocked, nu):  # type: ignore[no-untyped-def]
     """Radial sweep of one mast's disc.
 
     ``top`` and ``ground`` are windows of (2R+3, 2R+3) around the mast (see :func:`copy_window`, reach R+1). ``blocked``
     (bool) and ``nu`` (float32, at 1 GHz, ground alone) are windows of (2R+1, 2R+1) and are filled inside of the disc.
-    With ``two`` False the top surface is the ground itself and is not swept.
+    With ``two`` False the top surface is the ground itself and is not swept. ``within`` (first row, row after the last,
+    first column, column after the last) is the part of the window that is asked for: a ray ends where it leaves it.
     """
     steps, width = max(2 * disc.radius - 2, 0), 2 * disc.radius + 3
     index, where = np.empty(steps, np.int32), np.empty(steps, np.int32)
@@ -160,6 +161,9 @@ def sweep(top, ground, two, mast, disc, blocked, nu):  # type: ignore[no-untyped
     centre, antenna = np.float32(disc.radius + 1), np.float32(mast.top_amsl_m)
     for ray in range(disc.ray_sin.size):
         first, last = disc.ray_start[ray], disc.ray_start[ray + 1]
+        while last > first and not (within[0] <= disc.pixel_row[last - 1] < within[1]
+                                    and within[2] <= disc.pixel_col[last - 1] < within[3]):
+            last -= 1
         if first == last:
             continue
         n = disc.pixel_samples[last - 1]

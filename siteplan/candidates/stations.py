@@ -42,14 +42,12 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
         return empty_sites(stations.crs)
     masts = without.groupby("source_site", sort=True)
     first = masts.first()
-    tier = context.venues.tiers[2]
-    rows = pd.DataFrame({
-        "name": text(first["name"]), "kind": "macro", "source": "station", "source_id": first.index, "build": "reuse",
-        "tier": 2, "tier_name": tier.zh, "preference": tier.preference, "venue_class": "tower",
-        "owner": text(first["owner"]), "department": context.venues.department_name("tower"), "mount": "ground_tower",
-        "antenna_height_m": masts["antenna_height_m"].max(),
-        "cost_yuan": context.equipment.site_types["macro"].cost_yuan + mount.cost_yuan,
-    }, index=first.index)
+    traits = context.class_columns(pd.Series("existing_site", index=first.index))
+    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+        name=text(first["name"]), kind="macro", source="station", source_id=first.index, build="reuse",
+        owner=text(first["owner"]), department=traits["class_department"], mount="ground_tower",
+        antenna_height_m=masts["antenna_height_m"].max(),
+        cost_yuan=context.equipment.site_types["macro"].cost_yuan + mount.cost_yuan)
     points = gpd.GeoSeries(first["geometry"].to_numpy(), crs=stations.crs)
     rows.index = site_ids("station", first.index)
     return sites_table(rows, points)

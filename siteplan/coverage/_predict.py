@@ -19,6 +19,9 @@ from siteplan.coverage._sectors import check_sectors
 from siteplan.params import CoverageParams
 from siteplan.surface import Surface
 
+PROBABILITY_STEPS = 4096.0
+"""Probabilities are multiples of 1/4096, far below what any model is worth, so that files stay small and exact."""
+
 
 def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoverageParams,
                      networks: Sequence[Network] | None = None, *, equipment: Equipment | None = None,
@@ -75,7 +78,7 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
             batch = parts[start:start + threads]
             for best in pool.map(lambda part: _predict_part(masts, part, serves, tables, top), batch):
                 merge_best(rsrp, server, z, best)
-    probability = ndtr(z.astype(np.float64)).astype(np.float32)
+    probability = (np.rint(ndtr(z) * PROBABILITY_STEPS) / PROBABILITY_STEPS).astype(np.float32)
     rsrp[np.isneginf(rsrp)] = np.nan
     rsrp[:, ~surface.known], probability[:, ~surface.known], server[:, ~surface.known] = np.nan, np.nan, -1
     return Coverage(surface.geobox, chosen, rsrp, server, probability, tuple(map(str, sectors.index)),
@@ -138,7 +141,9 @@ def _predict_part(masts: Masts, groups: list[NDArray[np.int64]], serves: NDArray
             top_window = np.empty((edge, edge), np.float32)
             copy_window(top, mast.row, mast.col, disc.radius + 1, top_window)
         sight = np.zeros(disc.ring.shape, np.bool_), np.full(disc.ring.shape, CLEAR_NU, np.float32)
-        sweep(top_window, ground_window, two, mast, disc, *sight)
+        corner_row, corner_col = mast.row - disc.radius, mast.col - disc.radius
+        within = (-corner_row, height - corner_row, -corner_col, width - corner_col)
+        sweep(top_window, ground_window, two, mast, disc, within, *sight)
         for same in split_runs([masts.freq_ghz[group], *serves[group].T]):
             chosen = group[same]
             add_sectors(ground, mast, disc, sight, tables.of(int(chosen[0])), masts.sectors(chosen, serves[chosen[0]]),

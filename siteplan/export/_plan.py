@@ -37,7 +37,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     bound = {"covered": chosen.covered, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
              "total_weight": float(chosen.weight.sum()), "candidates": len(chosen.candidate_ids),
              "demand_cells": len(chosen.weight), "stopped": chosen.stopped, "sites": chosen.bound_sites,
-             "meaning": "weighted demand of gap cells; no choice of that many sites within the budget serves more"}
+             "meaning": "覆盖空洞内的加权需求;同样数量和预算内的任何选址方案都不超过 upper_bound"}
     return {"study": dict(plan.study), "parameters": dict(plan.parameters),
             "inputs": [dict(file) for file in plan.inputs],
             "indicators": dict(plan.indicators), "sites": sites, "bound": bound,
@@ -75,18 +75,25 @@ def _write_shp(plan: Plan, path: Path) -> None:
     write_shapefile(export_table(plan.proposed, plan.study["notices"]), path)
 
 
+def _noticed(plan: Plan, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The table with the notices of the study in a column ``notice``, before the geometry."""
+    told = table.assign(notice=";".join(plan.study["notices"]))
+    return told[[*(name for name in told.columns if name != "geometry"), "geometry"]]
+
+
 def _write_candidates(plan: Plan, path: Path) -> None:
-    others = plan.sites.sort_values(["status", "rank_no"], kind="stable")
-    write_geopackage({"sites": others}, path)
+    ordered = plan.sites.sort_values(["status", "rank_no"], kind="stable")
+    write_geopackage({"sites": ordered.assign(notice=plan.study["notices"][0])}, path)
 
 
 def _write_gaps(plan: Plan, path: Path) -> None:
-    write_geopackage({"gaps_after": plan.gaps_after, "gaps_before": plan.gaps_before}, path)
+    write_geopackage({"gaps_after": _noticed(plan, plan.gaps_after),
+                      "gaps_before": _noticed(plan, plan.gaps_before)}, path)
 
 
 def _write_areas(plan: Plan, path: Path) -> None:
-    boundary = plan.boundary[["name", "geometry"]]
-    write_geopackage({"boundary": boundary, "villages": plan.villages, "zones": plan.zones}, path)
+    layers = {"boundary": plan.boundary[["name", "geometry"]], "villages": plan.villages, "zones": plan.zones}
+    write_geopackage({name: _noticed(plan, table) for name, table in layers.items()}, path)
 
 
 def _write_coverage(plan: Plan, path: Path, which: str) -> None:
@@ -132,8 +139,8 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("coverage.tif", lambda plan, path: _write_coverage(plan, path, "after")),
     ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
     ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
-    ("areas.gpkg", _write_areas), ("villages.csv", lambda plan, path: _write_areas_csv(plan.villages, path)),
-    ("zones.csv", lambda plan, path: _write_areas_csv(plan.zones, path)), ("ledger.xlsx", write_ledger),
+    ("areas.gpkg", _write_areas), ("villages.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.villages), path)),
+    ("zones.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.zones), path)), ("ledger.xlsx", write_ledger),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )
 """Deliverables in the order in which they are written; ``plan.json`` last."""

@@ -15,10 +15,14 @@ from siteplan.coverage import Coverage
 from siteplan.errors import ExportError
 
 
+RSRP_STEPS = 64.0
+"""Signal is written in steps of 1/64 dB: the files are a third of the size."""
+
+
 def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
     """Bands of a coverage file: best 5G signal, best server, probability; then each network's probability."""
     rsrp, server, probability = coverage.any_5g()
-    bands = {"best_rsrp_dbm 任一5G网络": rsrp, "best_server 主服小区序号": server.astype(np.float32),
+    bands = {"best_rsrp_dbm 任一5G网络": np.rint(rsrp * RSRP_STEPS) / RSRP_STEPS, "best_server 主服小区序号": server.astype(np.float32),
              "probability 覆盖概率 任一5G网络": probability}
     for number, network in enumerate(coverage.networks):
         bands[f"probability 覆盖概率 {network.name} {network.technology}"] = coverage.probability[number]
@@ -47,7 +51,7 @@ def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags:
                 target.write(np.asarray(array, dtype=np.float32), number)
                 target.set_band_description(number, name)
             target.update_tags(**tags)
-        copy_raster(draft, path, driver="COG", compress="DEFLATE", predictor="FLOATING_POINT",
+        copy_raster(draft, path, driver="COG", compress="DEFLATE", level=1, predictor="FLOATING_POINT",
                     overview_resampling="nearest")
     draft.unlink()
     with rasterio.open(path) as read:

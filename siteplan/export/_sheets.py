@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import geopandas as gpd
 
 from siteplan.plan import Plan
 from siteplan.venues import load_venues
@@ -31,6 +34,25 @@ def venue_rows(plan: Plan) -> list[list[Any]]:
                      MOUNT_ZH.get(row["mount"], ""), BUILD_ZH[row["build"]], row["county"], row["town"], row["lon"],
                      row["lat"], row["antenna_height_m"], row["cost_yuan"], row["gain_demand"], row["rank_no"],
                      row["reason"], site_id])
+    return rows
+
+
+VERDICT_ZH = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
+AREA_HEAD = ["代码", "名称", "所属/类型", "规则", "面积(公顷)", "需求", "现状面积覆盖率", "规划后面积覆盖率", "现状需求覆盖率",
+             "规划后需求覆盖率", "现状结论", "规划后结论", "现状原因", "规划后原因"]
+
+
+def area_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
+    """Villages or key zones with verdicts in words; shares in percent, rounded down to a tenth."""
+    rows = []
+    for code, row in table.iterrows():
+        group = " ".join(str(row[name]) for name in ("county", "town", "zone_type", "grade")
+                         if name in table.columns and isinstance(row[name], str))
+        shares = [math.floor(row[f"{kind}_share_{state}"] * 1000 + 1e-6) / 10 if row[f"{kind}_share_{state}"] >= 0
+                  else "无数据" for kind in ("area", "demand") for state in ("before", "after")]
+        rows.append([code, row["name"], group, row["rule"], round(row["area_m2"] / 1e4, 1), round(row["demand"], 0),
+                     *shares, VERDICT_ZH[row["verdict_before"]], VERDICT_ZH[row["verdict_after"]],
+                     row["reason_before"], row["reason_after"]])
     return rows
 
 
@@ -84,7 +106,7 @@ def _width(value: Any) -> int:
 
 
 def write_ledger(plan: Plan, path: Path) -> None:
-    """Write the workbook: 开放台账, 部门汇总, 数据问题清单, 输入文件.
+    """Write the workbook: 开放台账, 部门汇总, 行政村, 重点区域, 数据问题清单, 输入文件.
 
     Text is never taken for a formula or a link.
     """
@@ -101,6 +123,10 @@ def write_ledger(plan: Plan, path: Path) -> None:
     _add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {19: 46, 3: 26, 1: 22})
     _add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
                department_rows(plan), notes, {})
+    for name, table in (("行政村", plan.villages), ("重点区域", plan.zones)):
+        if len(table):
+            unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"
+            _add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
     _add_sheet(book, "数据问题清单", ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"], lines, notes,
                {6: 44, 7: 44})
     _add_sheet(book, "输入文件", ["图层", "文件", "编码", "坐标系", "基准", "读入行", "保留行", "拒收行", "字节", "SHA-256"],

@@ -11,7 +11,7 @@ import pandas as pd
 
 from siteplan.gaps.demand import Demand
 from siteplan.gaps.rules import KIND_ZH, Rule
-from siteplan.gaps.shares import area_sum, covered_share, weighted_share
+from siteplan.gaps.shares import AreaPixels, area_pixels
 from siteplan.grid import inside, pixel_of
 
 VERDICTS = ("pass", "fail", "not_assessable")
@@ -93,21 +93,21 @@ def _judge_points(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame, probability
     return pd.DataFrame(rows, columns=["verdict", "shortfall", "reason"], index=areas.index)
 
 
-def _known_share(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Demand, *, of_demand: bool) -> pd.Series:
+def _known_share(areas: gpd.GeoDataFrame, pixels: AreaPixels, probability: np.ndarray, demand: Demand,
+                 rule: Rule) -> pd.Series:
     """Share of each area (or of its demand) where the probability is known, 0..1; what lies off the grid is unknown."""
     known = (~np.isnan(probability)).astype(np.float64)
-    if of_demand:
-        total = area_sum(demand.per_pixel, demand.geobox, areas)
-        part = area_sum(known * demand.per_pixel, demand.geobox, areas)
+    if rule.measure == "demand_share":
+        total, part = pixels.sums(demand.per_pixel), pixels.sums(known * demand.per_pixel)
     else:
         pixel_area = float(abs(demand.geobox.resolution.x * demand.geobox.resolution.y))
-        total, part = areas.geometry.area, area_sum(known, demand.geobox, areas) * pixel_area
+        total, part = areas.geometry.area, pixels.sums(known) * pixel_area
     share = (part / total.where(total > 0)).fillna(0.0)
-    return share.where(share < 1.0 - 1e-6, 1.0).rename("known_share")
+    return share.where(share < 1.0 - 1e-6, 1.0)
 
 
-def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Demand, rule: Rule,
-                 points: gpd.GeoDataFrame | None = None) -> pd.DataFrame:
+def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Demand, rule: Rule, *,
+                 points: gpd.GeoDataFrame | None = None, pixels: AreaPixels | None = None) -> pd.DataFrame:
     """Shares and verdict of each area under one rule.
 
     Parameters
@@ -121,6 +121,8 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
     points : GeoDataFrame, optional
         Village points, needed by rules that measure points. A kind without a row is missing data (not assessable);
         a row with ``exists`` false says the village has none (left out of the rule).
+    pixels : AreaPixels, optional
+        Pixel fractions of the areas, where they were computed before.
 
     Returns
     -------
@@ -129,9 +131,10 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
         index of the areas. Shares count the known part; a share rule judges the unknown part both ways. The
         shortfall is in share for share rules and in number of points for point rules.
     """
-    area_share = covered_share(probability, demand.geobox, areas)
-    demand_share = weighted_share(probability, demand.per_pixel, demand.geobox, areas)
-    known_share = _known_share(areas, probability, demand, of_demand=rule.measure == "demand_share")
+    inside_of = pixels if pixels is not None else area_pixels(demand.geobox, areas)
+    area_share = inside_of.mean(probability)
+    demand_share = inside_of.mean(probability, demand.per_pixel)
+    known_share = _known_share(areas, inside_of, probability, demand, rule)
     if rule.measure == "points":
         given = points if points is not None else gpd.GeoDataFrame(
             {"village_code": [], "kind": [], "exists": []}, geometry=[], crs=areas.crs)
@@ -141,7 +144,7 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
     else:
         judged = _judge_share(area_share, known_share, rule, "面积覆盖率")
     table = pd.DataFrame({
-        "rule": rule.id, "area_m2": areas.geometry.area, "demand": area_sum(demand.per_pixel, demand.geobox, areas),
+        "rule": rule.id, "area_m2": areas.geometry.area, "demand": inside_of.sums(demand.per_pixel),
         "demand_kind": demand.kind, "area_share": area_share, "demand_share": demand_share,
         "known_share": known_share,
     }, index=areas.index)

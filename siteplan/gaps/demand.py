@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -78,6 +79,34 @@ def _floor_area(geobox: GeoBox, buildings: gpd.GeoDataFrame) -> np.ndarray:
     on = inside(geobox, rows, cols)
     np.add.at(out, (rows[on], cols[on]), floor[on])
     return out
+
+
+class PeopleRaster(Protocol):
+    """People per pixel beside the grid of the raster."""
+
+    @property
+    def array(self) -> np.ndarray:
+        """float32 (row, col), NaN = no data."""
+
+    @property
+    def geobox(self) -> GeoBox:
+        """Where the array lies, in any CRS."""
+
+
+def people_points(raster: PeopleRaster, crs: object) -> gpd.GeoDataFrame:
+    """Populated pixels of a raster as points in a projected CRS, each with its people and the area it stands for."""
+    rows, cols = np.nonzero(np.nan_to_num(raster.array) > 0)
+    affine = raster.geobox.affine
+    places = []
+    for right, down in ((0.5, 0.5), (1.0, 0.5), (0.5, 1.0)):
+        x = affine.a * (cols + right) + affine.b * (rows + down) + affine.c
+        y = affine.d * (cols + right) + affine.e * (rows + down) + affine.f
+        moved = gpd.GeoSeries(gpd.points_from_xy(x, y), crs=str(raster.geobox.crs)).to_crs(crs)
+        places.append(np.column_stack([moved.x, moved.y]))
+    middle, across, along = places[0], 2 * (places[1] - places[0]), 2 * (places[2] - places[0])
+    area = np.abs(across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0])
+    return gpd.GeoDataFrame({"people": raster.array[rows, cols].astype(float), "cell_area_m2": area},
+                            geometry=gpd.points_from_xy(*middle.T), crs=crs)
 
 
 def build_demand(geobox: GeoBox, boundary: gpd.GeoDataFrame, population: gpd.GeoDataFrame,

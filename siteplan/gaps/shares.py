@@ -2,38 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from odc.geo.geobox import GeoBox
 
 from siteplan.errors import CrsError, ModelError
 
 
-def _extract(array: np.ndarray, geobox: GeoBox, areas: gpd.GeoDataFrame, operation: str) -> np.ndarray:
-    """One exactextract statistic per area, in the order of the areas; NaN pixels are left out."""
+@dataclass(frozen=True)
+class AreaPixels:
+    """Which part of each pixel lies in each area: computed once, used for any number of rasters.
+
+    Attributes
+    ----------
+    fractions : csr_matrix of float64, shape (areas, rows * cols)
+        Share 0..1 of the pixel that lies inside the area.
+    index : Index
+        Index of the areas.
+    geobox : GeoBox
+    """
+
+    fractions: sp.csr_matrix
+    index: pd.Index
+    geobox: GeoBox
+
+    def sums(self, values: np.ndarray) -> pd.Series:
+        """Sum of a per-pixel quantity in each area; unknown (NaN) pixels count nothing."""
+        return pd.Series(self.fractions @ self._flat(values), index=self.index, name="area_sum")
+
+    def mean(self, values: np.ndarray, weight: np.ndarray | None = None) -> pd.Series:
+        """Mean of the known pixels of each area, weighted by their fraction (times ``weight``); NaN where none is."""
+        known = (~np.isnan(np.asarray(values, dtype=np.float64))).astype(np.float64)
+        base = known if weight is None else known * weight
+        total = self.fractions @ base.ravel()
+        served = self.fractions @ (self._flat(values) * base.ravel())
+        return pd.Series(np.divide(served, total, out=np.full(len(total), np.nan), where=total > 0), index=self.index)
+
+    def _flat(self, values: np.ndarray) -> np.ndarray:
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != tuple(self.geobox.shape):
+            raise ModelError(f"array of shape {array.shape} does not fit a geobox of shape {tuple(self.geobox.shape)}")
+        return np.nan_to_num(array, nan=0.0).ravel()
+
+
+def area_pixels(geobox: GeoBox, areas: gpd.GeoDataFrame) -> AreaPixels:
+    """Exact pixel fractions of areas (exactextract).
+
+    Areas without a geometry, or outside the grid, hold no pixel.
+
+    Raises
+    ------
+    CrsError
+        Areas and geobox do not share a CRS.
+    """
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
 
-    if areas.crs is None or geobox.crs is None or areas.crs.to_wkt() != geobox.crs.to_wkt():
-        same = areas.crs is not None and geobox.crs is not None and areas.crs == geobox.crs.proj
-        if not same:
-            raise CrsError(f"areas are in {areas.crs}, the raster in {geobox.crs}: bring both into one CRS first")
-    if tuple(array.shape) != tuple(geobox.shape):
-        raise ModelError(f"array of shape {array.shape} does not fit a geobox of shape {tuple(geobox.shape)}")
-    result = np.full(len(areas), np.nan)
-    usable = ~(areas.geometry.isna() | areas.geometry.is_empty).to_numpy()
-    if not usable.any():
-        return result
+    if areas.crs is None or geobox.crs is None or (areas.crs.to_wkt() != geobox.crs.to_wkt()
+                                                   and areas.crs != geobox.crs.proj):
+        raise CrsError(f"areas are in {areas.crs}, the raster in {geobox.crs}: bring both into one CRS first")
+    shape = (len(areas), geobox.shape[0] * geobox.shape[1])
+    usable = np.flatnonzero(~(areas.geometry.isna() | areas.geometry.is_empty).to_numpy())
+    if len(usable) == 0:
+        return AreaPixels(sp.csr_matrix(shape), areas.index, geobox)
     box = geobox.boundingbox
-    raster = NumPyRasterSource(np.ascontiguousarray(array, dtype=np.float64), xmin=box.left, ymin=box.bottom,
-                               xmax=box.right, ymax=box.top, nodata=float("nan"), srs_wkt=areas.crs.to_wkt())
-    shapes = gpd.GeoDataFrame({"row_number": np.flatnonzero(usable)}, geometry=areas.geometry.to_numpy()[usable],
-                              crs=areas.crs)
-    table = exact_extract(raster, shapes, [operation], include_cols=["row_number"], output="pandas")
-    values = table[operation].to_numpy(dtype=float, na_value=np.nan)
-    result[table["row_number"].to_numpy(dtype=int)] = values
-    return result
+    raster = NumPyRasterSource(np.zeros(tuple(geobox.shape), np.int8), xmin=box.left, ymin=box.bottom, xmax=box.right,
+                               ymax=box.top, srs_wkt=areas.crs.to_wkt())
+    shapes = gpd.GeoDataFrame({"row_number": usable}, geometry=areas.geometry.to_numpy()[usable], crs=areas.crs)
+    table = exact_extract(raster, shapes, ["cell_id", "coverage"], include_cols=["row_number"], output="pandas")
+    counts = table["cell_id"].map(len).to_numpy()
+    rows = np.repeat(table["row_number"].to_numpy(dtype=int), counts)
+    cells, parts = (np.concatenate(table[name].to_list()) for name in ("cell_id", "coverage"))
+    fractions = sp.csr_matrix((parts.astype(np.float64), (rows, cells.astype(np.int64))), shape=shape)
+    return AreaPixels(fractions, areas.index, geobox)
 
 
 def covered_share(covered: np.ndarray, geobox: GeoBox, areas: gpd.GeoDataFrame) -> pd.Series:
@@ -68,20 +113,14 @@ def covered_share(covered: np.ndarray, geobox: GeoBox, areas: gpd.GeoDataFrame) 
     >>> float(covered_share(np.array([[True, False]]), grid, areas)["a"])
     0.5
     """
-    values = _extract(np.asarray(covered), geobox, areas, "mean")
-    return pd.Series(values, index=areas.index, name="covered_share")
+    return area_pixels(geobox, areas).mean(covered).rename("covered_share")
 
 
 def area_sum(values: np.ndarray, geobox: GeoBox, areas: gpd.GeoDataFrame) -> pd.Series:
     """Sum of a per-pixel quantity (people) in each area, by exact pixel fractions; 0 where no pixel is known."""
-    sums = _extract(np.asarray(values), geobox, areas, "sum")
-    return pd.Series(np.nan_to_num(sums, nan=0.0), index=areas.index, name="area_sum")
+    return area_pixels(geobox, areas).sums(values)
 
 
 def weighted_share(covered: np.ndarray, weight: np.ndarray, geobox: GeoBox, areas: gpd.GeoDataFrame) -> pd.Series:
     """Share of a weight (people, floor area) of each area that is covered; NaN where the area has no weight."""
-    covered = np.asarray(covered, dtype=np.float64)
-    known = np.where(np.isnan(covered), np.nan, np.asarray(weight, dtype=np.float64))
-    total = area_sum(known, geobox, areas)
-    served = area_sum(known * covered, geobox, areas)
-    return (served / total.where(total > 0)).rename("weighted_share")
+    return area_pixels(geobox, areas).mean(covered, weight).rename("weighted_share")

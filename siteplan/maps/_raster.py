@@ -124,7 +124,7 @@ def _png_uri(classes: np.ndarray, palette: Sequence[tuple[int, int, int, int]]) 
     image.putpalette([part for colour in colours for part in colour[:3]])
     image.info["transparency"] = bytes(colour[3] for colour in colours)
     buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True, bits=_bits(len(colours)), transparency=image.info["transparency"])
+    image.save(buffer, "PNG", compress_level=6, bits=_bits(len(colours)), transparency=image.info["transparency"])
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -1,7 +1,19 @@
 """Study: opens a study file and runs the job; the only room that wires the stages together."""
 
+from siteplan.study._deliver import write_deliverables
 from siteplan.study._file import Study
 from siteplan.study._run import read_layers, run
 from siteplan.study._scene import Scene, build_scene
+from siteplan.study._stages import (
+    State,
+    assess_state,
+    cover_existing,
+    cover_with_proposed,
+    propose_candidates,
+    select_proposed,
+)
 
-__all__ = ["Scene", "Study", "build_scene", "read_layers", "run"]
+__all__ = [
+    "Scene", "State", "Study", "assess_state", "build_scene", "cover_existing", "cover_with_proposed",
+    "propose_candidates", "read_layers", "run", "select_proposed", "write_deliverables",
+]

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from siteplan.errors import Problem, StudyError
+from siteplan.gaps import load_rules
 from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
 
 
@@ -66,7 +67,7 @@ def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError
 
 def _checked_params(raw: Mapping[str, Any], file: str) -> StudyParams:
     """Settings from the parsed TOML; StudyError with every problem."""
-    problems = [*_layer_problems(raw.get("layers", {}), file)]
+    problems = [*_layer_problems(raw.get("layers", {}), file), *_rule_problems(raw.get("gaps", {}), file)]
     try:
         params = StudyParams.model_validate({**raw, "layers": raw.get("layers", {})})
     except ValidationError as error:
@@ -89,6 +90,18 @@ def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
     for pair in REQUIRED_PAIRS:
         if not any(name in layers for name in pair):
             yield Problem("study", file, "", "layers", f"缺少必需图层:{' 或 '.join(pair)}", f"增加 [layers.{pair[0]}]")
+
+
+def _rule_problems(table: object, file: str) -> Iterator[Problem]:
+    """Rules that do not exist."""
+    if not isinstance(table, Mapping):
+        return
+    for key in ("village_rule", "zone_rule"):
+        name = table.get(key)
+        if isinstance(name, str) and name not in load_rules():
+            near = difflib.get_close_matches(name, load_rules(), n=1, cutoff=0.5)
+            remedy = f"是否应为 {near[0]}?" if near else f"可用:{', '.join(load_rules())}"
+            yield Problem("study", file, "", f"gaps.{key}", f"没有这个规则(unknown rule):{name}", remedy)
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

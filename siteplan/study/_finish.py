@@ -14,7 +14,7 @@ from siteplan.coverage import Coverage
 from siteplan.plan import Plan
 from siteplan.selection import Selection
 from siteplan.study._file import Study
-from siteplan.study._scene import Scene
+from siteplan.study._scene import Scene, absent_layers
 from siteplan.study._stages import State
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points")
@@ -60,10 +60,6 @@ def _notices(study: Study) -> list[str]:
     return [*flags, PREDICTED_NOTICE, *info.notices]
 
 
-def _input_facts(scene: Scene) -> tuple[Mapping[str, Any], ...]:
-    return tuple(asdict(file) for file in scene.files)  # type: ignore[call-overload]
-
-
 def _site_counts(sites: gpd.GeoDataFrame) -> dict[str, Any]:
     """Numbers of sites by status, and of proposed ones by tier, source and build."""
     proposed = sites[sites["status"] == "proposed"]
@@ -85,12 +81,12 @@ def finish_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage]
              "resolution_m": info.resolution_m, "synthetic": info.synthetic, "stand_in_5g": info.stand_in_5g,
              "notices": _notices(study), "map_approval_no": info.map_approval_no,
              "threshold_dbm": study.params.coverage.threshold_dbm, "demand_kind": scene.demand.kind,
-             "demand_zh": scene.demand.zh,
+             "demand_zh": scene.demand.zh, "absent": absent_layers(scene.ledger),
              "demand_total": float(scene.demand.per_pixel.sum(dtype="float64"))}
     indicators = {"before": states[0].indicators,
                   "after": {**states[1].indicators, "sites": _site_counts(sites)}}
     return Plan(
-        study=facts, parameters=study.params.model_dump(mode="json"), inputs=_input_facts(scene),
+        study=facts, parameters=study.params.model_dump(mode="json"), inputs=tuple(asdict(file) for file in scene.files),
         surface=scene.surface, before=coverages[0], after=coverages[1], demand=scene.demand.per_pixel,
         demand_kind=scene.demand.kind, boundary=scene.boundary, villages=_area_results(scene, "villages", states),
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,

@@ -12,7 +12,13 @@ from siteplan.plan import Plan
 from siteplan.study._file import Study
 from siteplan.study._finish import finish_plan
 from siteplan.study._scene import build_scene
-from siteplan.study._stages import assess_state, cover_existing, cover_with_proposed, propose_candidates, select
+from siteplan.study._stages import (
+    assess_state,
+    cover_existing,
+    cover_with_proposed,
+    propose_candidates,
+    select_proposed,
+)
 
 Progress = Callable[[str], None]
 
@@ -65,7 +71,7 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
     with _stage("candidates", timings, progress):
         sites = propose_candidates(scene, before)
     with _stage("selection", timings, progress):
-        selection, sites = select(scene, sites, before)
+        selection, sites = select_proposed(scene, sites, before)
     with _stage("coverage_after", timings, progress):
         after = cover_with_proposed(scene, sites, before)
     with _stage("gaps_after", timings, progress):

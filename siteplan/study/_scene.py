@@ -10,10 +10,10 @@ import pandas as pd
 
 from siteplan.coverage import Equipment, load_equipment, on_grid, sectors_of_stations
 from siteplan.errors import LayerError, Problem
-from siteplan.gaps import Demand, Rule, build_demand, rule_named
+from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
-from siteplan.layers import Layers
+from siteplan.layers import InputFile, Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
 from siteplan.surface import Surface, build_surface
 
@@ -44,6 +44,8 @@ class Scene:
         Lines of ingest and of the stages here.
     files : tuple
         Facts of every input file.
+    pixels : mapping of str to AreaPixels
+        Pixel fractions of ``villages``, ``zones`` and the whole ``boundary``.
     crs : str
     """
 
@@ -57,7 +59,8 @@ class Scene:
     equipment: Equipment
     rules: Mapping[str, Rule]
     ledger: InputLedger
-    files: tuple[object, ...]
+    files: tuple[InputFile, ...]
+    pixels: Mapping[str, AreaPixels]
     crs: str
 
 
@@ -80,6 +83,39 @@ def _as_5g(stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
         ledger.add("stations", "", f"共 {count} 行", "technology", "4G", "assumed",
                    "研究文件要求以4G小区代替5G小区(stand_in_5g)", "取得5G工参后去掉该设置")
     return stations.assign(technology="5G")
+
+
+ABSENT = (
+    (("buildings", "heights"), "没有建筑或高度数据:视距按概率计算,没有楼顶候选站址"),
+    (("ground",), "没有地面高程:按平地(0米)计算"),
+    (("stations",), "没有现有基站:全部区域都是覆盖空洞"),
+    (("population",), "没有人口:以建筑面积(没有建筑时以土地面积)代替,指标已注明"),
+    (("facilities",), "没有公共设施:没有免费开放场所候选站址"),
+    (("poles",), "没有路灯杆:没有灯杆候选站址"),
+    (("villages",), "没有行政村:不判定行政村达标"),
+    (("zones",), "没有重点区域:不判定重点区域达标"),
+    (("restricted",), "没有限制区:未检查候选站址是否位于限制区"),
+    (("village_points",), "没有村内点位:按点位判定的规则无法判定"),
+)
+"""Layers whose absence changes the result, and how."""
+
+
+def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
+    """One ledger note for each absent layer (or pair of layers) that changes the result."""
+    for names, effect in ABSENT:
+        if not any(layers.has(name) for name in names):
+            ledger.add(names[0], "", "", "", "", "note", effect, f"需要时增加 [layers.{names[0]}]")
+
+
+def absent_layers(ledger: InputLedger) -> list[str]:
+    """What the notes on absent layers say, for the plan."""
+    effects = {effect for _, effect in ABSENT}
+    return [line.reason for line in ledger if line.reason in effects]
+
+
+def whole(boundary: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The boundary as one area."""
+    return gpd.GeoDataFrame(geometry=[boundary.geometry.union_all()], crs=boundary.crs)
 
 
 def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> pd.DataFrame:
@@ -113,11 +149,16 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
     stations = _as_5g(tables["stations"], ledger) if params.study.stand_in_5g else tables["stations"]
     sectors = _sectors_on_grid(surface, stations, ledger)
-    demand = build_demand(geobox, boundary, tables["population"], tables["buildings"])
+    people = layers.raster("population")
+    population = tables["population"] if people is None else people_points(people, layers.crs)
+    demand = build_demand(geobox, boundary, population, tables["buildings"])
+    _tell_absent(layers, ledger)
     five = sectors[sectors["technology"] == "5G"]
     networks = tuple(sorted(five["networks"].unique()))
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
                  load_equipment(), {"villages": rule_named(params.gaps.village_rule),
                                     "zones": rule_named(params.gaps.zone_rule)},
-                 ledger, layers.files, str(layers.crs))
+                 ledger, layers.files, {"boundary": area_pixels(geobox, whole(boundary)),
+                                        **{name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}},
+                 str(layers.crs))
 

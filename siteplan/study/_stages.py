@@ -12,13 +12,16 @@ import pandas as pd
 
 from siteplan.candidates import CandidateContext, propose_sites
 from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
-from siteplan.gaps import assess_areas, count_verdicts, covered_share, find_gaps, gap_mask, weighted_share
+from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, gather_demand, select_sites
 from siteplan.selection.problem import pixel_weight
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.venues import load_venues
 
+LAST_PUBLIC_TIER = 3
+"""Tiers up to this one are public venues, poles and existing masts (``tables/venues.toml``)."""
+DEMAND_UNIT = {"people": "人", "floor_area_m2": "平方米建筑面积", "area_m2": "平方米"}
 NEW_NETWORK = "新建共享网"
 """Network of new sites in a study that has no 5G station yet."""
 
@@ -43,17 +46,11 @@ def _probability(coverage: Coverage) -> tuple[np.ndarray, np.ndarray]:
     return probability, ~np.isnan(rsrp)
 
 
-def _union(scene: Scene) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(geometry=[scene.boundary.geometry.union_all()], crs=scene.boundary.crs)
-
-
 def _share_pair(scene: Scene, probability: np.ndarray) -> dict[str, float | None]:
     """Covered share of area and of demand inside the boundary; None where nothing is known."""
-    whole, demand = _union(scene), scene.demand
-    shares = {
-        "area_share": float(covered_share(probability, demand.geobox, whole).iloc[0]),
-        "demand_share": float(weighted_share(probability, demand.per_pixel, demand.geobox, whole).iloc[0]),
-    }
+    pixels = scene.pixels["boundary"]
+    shares = {"area_share": float(pixels.mean(probability).iloc[0]),
+              "demand_share": float(pixels.mean(probability, scene.demand.per_pixel).iloc[0])}
     return {key: None if np.isnan(value) else value for key, value in shares.items()}
 
 
@@ -67,7 +64,8 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
     indicators: dict[str, Any] = dict(_share_pair(scene, probability))
     for name in AREA_LAYERS:
         rule = scene.rules[name]
-        areas[name] = assess_areas(scene.tables[name], probability, scene.demand, rule, scene.tables["village_points"])
+        areas[name] = assess_areas(scene.tables[name], probability, scene.demand, rule,
+                                   points=scene.tables["village_points"], pixels=scene.pixels[name])
         indicators[name] = dict(count_verdicts(areas[name]["verdict"], rule))
     serving = scene.tables["stations"]
     serving = serving[serving["technology"] == "5G"].drop_duplicates("source_site")
@@ -118,13 +116,17 @@ def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
     return np.where(gap, weight, 0.0)
 
 
-def _why(row: pd.Series, kind_zh: str) -> str:
+def _why(row: pd.Series, unit: str) -> str:
     """Why a proposed site is there, short enough for a Shapefile field."""
-    return (f"第{row['rank_no']}位入选:{row['tier_name']};选中时新增服务空洞内{kind_zh}{row['gain_demand']:.0f},"
-            f"加权需求{row['gain']:.0f}(占空洞总需求{row['gain_share']:.1%})")
+    rival = ""
+    if row["tier"] > LAST_PUBLIC_TIER:
+        rival = (f";公共场所或杆塔候选最多能服务其中{row['public_share']:.0%}" if row["public_share"] > 0
+                 else ";没有公共场所或杆塔候选能服务这些需求")
+    return (f"第{row['rank_no']}位:{row['tier_name']};新增服务{row['gain_demand']:.0f}{unit},"
+            f"加权{row['gain']:.0f}(占空洞{row['gain_share']:.1%}){rival}")
 
 
-def select(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
+def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
     """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in."""
     probability, _ = _probability(before)
     gaps = scene.params.gaps
@@ -133,7 +135,8 @@ def select(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Sel
                           scene.params.selection.demand_cell_m)
     candidates = sites[sites["status"] == "candidate"].sort_index()
     sectors = sectors_of_sites(candidates, scene.equipment, _serves(scene))
-    reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols)
+    reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols,
+                              floor=gaps.gap_probability)
     served = (reach.matrix >= gaps.gap_probability).tocsc()
     candidates = candidates.loc[list(reach.site_ids)]
     points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
@@ -142,15 +145,31 @@ def select(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Sel
     return selection, _mark_proposed(scene, sites, selection, cells.demand)
 
 
+def _gains(sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndarray) -> tuple[list[float], list[float]]:
+    """Per chosen site: plain demand newly served, and the most of its weighted gain that one public candidate serves.
+
+    Public candidates are those of the tiers up to ``LAST_PUBLIC_TIER``, chosen or not.
+    """
+    column = {site: number for number, site in enumerate(selection.candidate_ids)}
+    tier = sites.loc[list(selection.candidate_ids), "tier"].to_numpy()
+    public = selection.reach[:, np.flatnonzero(tier <= LAST_PUBLIC_TIER)].T
+    open_cells, gained, rivals = np.ones(len(demand)), [], []
+    for site in selection.site_ids:
+        cells = selection.reach.indices[slice(*selection.reach.indptr[column[site]:column[site] + 2])]
+        new = np.zeros(len(demand))
+        new[cells] = open_cells[cells]
+        gained.append(float(demand @ new))
+        weight = selection.weight * new
+        shares = public @ weight / max(float(weight.sum()), 1e-12)
+        rivals.append(float(shares.max(initial=0.0)))
+        open_cells[cells] = 0.0
+    return gained, rivals
+
+
 def _mark_proposed(scene: Scene, sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndarray
                    ) -> gpd.GeoDataFrame:
     """Status, rank, gains and reason of the chosen sites; open candidates say why they were not chosen."""
-    column = {site: number for number, site in enumerate(selection.candidate_ids)}
-    left, gained = demand.copy(), []
-    for site in selection.site_ids:
-        cells = selection.reach.indices[slice(*selection.reach.indptr[column[site]:column[site] + 2])]
-        gained.append(float(left[cells].sum()))
-        left[cells] = 0.0
+    gained, rivals = _gains(sites, selection, demand)
     total = float(selection.weight.sum())
     chosen = list(selection.site_ids)
     table = sites.copy()
@@ -162,7 +181,8 @@ def _mark_proposed(scene: Scene, sites: gpd.GeoDataFrame, selection: Selection, 
     table.loc[chosen, "gain_share"] = selection.gains / total if total > 0 else 0.0
     table.loc[chosen, "networks"] = _serves(scene)
     if chosen:
-        table.loc[chosen, "reason"] = table.loc[chosen].apply(_why, axis=1, kind_zh=scene.demand.zh)
+        rows = table.loc[chosen].assign(public_share=rivals)
+        table.loc[chosen, "reason"] = rows.apply(_why, axis=1, unit=DEMAND_UNIT[scene.demand.kind])
     return table
 
 
