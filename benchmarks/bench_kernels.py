@@ -93,7 +93,8 @@ def sectors(count: int) -> kernels.Sectors:
 
 def sweep_one(work: Work, mast: kernels.Mast) -> None:
     kernels.copy_window(work.surface, mast.row, mast.col, RADIUS + 1, work.window)
-    kernels.sweep(work.window, work.window, False, mast, work.disc, work.blocked, work.nu)
+    everywhere = (0, 2 * RADIUS + 1, 0, 2 * RADIUS + 1)
+    kernels.sweep(work.window, work.window, False, mast, work.disc, everywhere, work.blocked, work.nu)
 
 
 def reset(work: Work) -> None:

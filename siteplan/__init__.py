@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "study": ("Study", "Scene", "build_scene", "read_layers", "run", "cover_existing", "assess_state",
-              "propose_candidates", "select_proposed", "cover_with_proposed", "write_deliverables"), "layers": ("Layers",), "plan": ("Plan",),
+              "propose_candidates", "select_proposed", "cover_with_proposed", "build_plan", "write_deliverables"),
+    "layers": ("Layers",), "plan": ("Plan",),
     "surface": ("Surface", "build_surface"), "grid": ("study_geobox",),
     "coverage": ("Coverage", "predict_coverage", "merge_coverage", "sectors_of_stations", "sectors_of_sites",
                  "visible"),

@@ -33,7 +33,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
 def main() -> None:
     """Entry point of the ``siteplan`` command."""
     _use_utf8()
-    app()
+    app(prog_name="siteplan")
 
 
 def _use_utf8() -> None:
@@ -129,11 +129,12 @@ def _print_plan(console: Console, plan: Plan) -> None:
                   f"覆盖概率<{plan.parameters['gaps']['gap_probability']:g} 的连片区域")
     console.print(table)
     counts, chosen = after["sites"], plan.selection
+    gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
     tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
     console.print(f"新增站址 {counts['proposed']} 处:{tiers};免费开放场所 {counts['proposed_free_venues']} 处;"
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
     console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
-                  f"{chosen.upper_bound:.0f}(最优性间隙 {chosen.optimality_gap:.2%})", markup=False)
+                  f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)
     for effect in plan.study["absent"]:
         console.print(f"缺少图层:{effect}", markup=False)
     summary = plan.ledger.summary()

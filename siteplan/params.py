@@ -26,7 +26,7 @@ class Settings(BaseModel):
 class LayerSource(Settings):
     """Where one layer comes from (one ``[layers.NAME]`` table)."""
 
-    path: str | list[str] = Field(description="file, or list of files, relative to the study file")
+    path: str | list[str] = Field(min_length=1, description="file, or list of files, relative to the study file")
     crs: str | None = Field(None, description="CRS of the file where it has none or a wrong one, e.g. 'EPSG:4547'")
     datum: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = Field(None, description="datum of lon/lat values")
     encoding: str | None = Field(None, description="text encoding, e.g. 'GBK'; detected when absent")

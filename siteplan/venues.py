@@ -32,6 +32,7 @@ class VenueClass:
     tier: int
     mount: str
     default_roof_height_m: float
+    takes_site: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def load_venues() -> VenueCatalogue:
     classes = {key: VenueClass(
         id=key, zh=entry["zh"], words=tuple(entry["words"]), osm=tuple(entry["osm"]), gaode=tuple(entry["gaode"]),
         must_open=entry["must_open"], must_be_free=entry["must_be_free"], department=entry["department"],
-        tier=entry["tier"], mount=entry["mount"], default_roof_height_m=float(entry["default_roof_height_m"]))
+        tier=entry["tier"], mount=entry["mount"], default_roof_height_m=float(entry["default_roof_height_m"]),
+        takes_site=entry.get("takes_site", True))
         for key, entry in data["classes"].items()}
     departments = {key: Department(key, entry["zh"], entry["in_group"], tuple(entry["words"]))
                    for key, entry in data["departments"].items()}

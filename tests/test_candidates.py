@@ -96,6 +96,12 @@ def test_refusals_say_why(flat: Surface) -> None:
     assert sites.loc["V-facility:F-park", ["status", "reason"]].tolist() == ["refused", "在规划范围之外"]
 
 
+def test_a_petrol_station_is_no_site(flat: Surface) -> None:
+    stop = {"F-oil": {"geometry": at(500, 300), "name": "城东加油站", "venue_class": "hazard"}}
+    row = propose_sites(context(flat, facilities=stop)).loc["V-facility:F-oil"]
+    assert (row["status"], row["reason"]) == ("refused", "易燃易爆场所,不设基站")
+
+
 def test_macro_next_to_a_5g_mast_is_refused_but_a_pole_is_not(flat: Surface) -> None:
     near = {"F-near": {"geometry": at(60, 60), "name": "村委会", "venue_class": "village_committee"}}
     sites = propose_sites(context(flat, facilities=near, poles={"D9": {"geometry": at(60, 60), "height_m": 8.0}}))

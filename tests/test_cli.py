@@ -1,4 +1,4 @@
-"""The command line: what it says, what it leaves behind, and its exit codes (0 done, 2 bad input, 1 fault, 130 stopped)."""
+"""The command line: what it says, what it leaves behind, its exit codes (0 done, 2 bad input, 1 fault, 130 stopped)."""
 
 from __future__ import annotations
 
@@ -197,7 +197,8 @@ def test_every_problem_of_the_layers_is_listed(tmp_path: Path, verb: str) -> Non
     (tmp_path / "dem.tif").write_bytes(os.urandom(3000))
     (tmp_path / "zones.shp").write_bytes(b"\x00\x00\x27\x0a" + b"\xff" * 200)
     rows(tmp_path / "poles.csv", {"杆号": "D1", "杆高": 8})
-    opened = study(tmp_path, {"ground": "dem.tif", "villages": "missing.shp", "zones": "zones.shp", "poles": "poles.csv"})
+    layers = {"ground": "dem.tif", "villages": "missing.shp", "zones": "zones.shp", "poles": "poles.csv"}
+    opened = study(tmp_path, layers)
     out = ["--out", str(tmp_path / "out")] if verb == "run" else []
     is_told(call(verb, opened.path, *out), "dem.tif", "missing.shp", "zones.shp", "poles.csv", "文件不存在", "没有坐标列")
     assert not (tmp_path / "out").exists()
@@ -284,7 +285,8 @@ def test_an_error_while_writing_is_bad_input(town: Path, tmp_path: Path, monkeyp
 def test_module_equals_command() -> None:
     """Same help and exit codes; the installed script is taken where there is one."""
     script = shutil.which("siteplan", path=str(Path(sys.executable).parent))
-    entry = (script,) if script else ("-c", "import sys; sys.argv[0] = 'siteplan'; from siteplan.cli import main; main()")
+    code = "import sys; sys.argv[0] = 'siteplan'; from siteplan.cli import main; main()"
+    entry = (script,) if script else ("-c", code)
     for words in (["--help"], ["run"]):
         module, command = shell(*words), shell(*words, start=entry)
         assert module.returncode == command.returncode
@@ -325,7 +327,8 @@ def test_terminals_that_know_no_chinese(tmp_path: Path, environment: dict[str, s
     layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
     rows(tmp_path / "poles.csv", {"杆号": "𠮷-1", "杆高": "高", "x": 437_500, "y": 2_491_500})
     opened = study(tmp_path, layers)
-    done = shell("--help", f"check|{opened.path}", f"check|{tmp_path / 'none.toml'}", start=("-c", SEVERAL), **environment)
+    words = ("--help", f"check|{opened.path}", f"check|{tmp_path / 'none.toml'}")
+    done = shell(*words, start=("-c", SEVERAL), **environment)
     assert done.returncode == 0, done.stderr
     assert re.findall(rb"EXIT (\d+)", done.stdout) == [b"0", b"0", b"2"], done.stderr
     assert b"dem.tif" in done.stdout

@@ -81,8 +81,9 @@ def poles(folder: Path) -> dict[str, Any]:
 
 def study(folder: Path, layers: Mapping[str, Any], **tables: Mapping[str, Any]) -> Study:
     """Write a study file and open it."""
-    everything: dict[str, Any] = {"study": {"name": "最小研究", "crs": CRS, "margin_m": MARGIN_M, **tables.pop("study", {})},
-                                  "coverage": {"max_range_m": 1500.0, **tables.pop("coverage", {})}, **tables}
+    everything: dict[str, Any] = {
+        "study": {"name": "最小研究", "crs": CRS, "margin_m": MARGIN_M, **tables.pop("study", {})},
+        "coverage": {"max_range_m": 1500.0, **tables.pop("coverage", {})}, **tables}
     for name, source in layers.items():
         everything[f"layers.{name}"] = {"path": source} if isinstance(source, str) else source
     lines = []
@@ -144,12 +145,12 @@ def finish(opened: Study, out: Path) -> Done:
         for name in ("villages", "zones"):
             counts = said[name]
             assert counts["passed"] + counts["failed"] + counts["not_assessable"] == counts["total"]
-            assert counts["rate"] is None if counts["total"] == 0 else counts["rate"] == counts["passed"] / counts["total"]
+            assert counts["rate"] == (counts["passed"] / counts["total"] if counts["total"] else None)
     assert len(gpd.read_file(out / "sites.gpkg", layer="sites")) == len(facts["sites"])
     assert len(gpd.read_file(out / "shp" / "sites.shp")) == len(facts["sites"])
     assert len(gpd.read_file(out / "candidates.gpkg", layer="sites")) == len(plan.sites)
     book = openpyxl.load_workbook(out / "ledger.xlsx")
-    assert book.sheetnames == ["开放台账", "部门汇总", "数据问题清单", "输入文件"]
+    assert {"开放台账", "部门汇总", "数据问题清单", "输入文件"} <= set(book.sheetnames)
     return Done(plan, facts, out)
 
 
@@ -363,7 +364,8 @@ def test_a_village_outside_of_the_grid_is_not_assessable(tmp_path: Path) -> None
 
 
 def test_a_4g_network_alone_is_no_5g_coverage(tmp_path: Path) -> None:
-    layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path), **stations(tmp_path, {"制式": "4G", "频段": "B3"})}
+    old = stations(tmp_path, {"制式": "4G", "频段": "B3"})
+    layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path), **old}
     done = finish(study(tmp_path, layers, selection={"min_gain": 1.0}), tmp_path / "out")
     said = done.facts["indicators"]["before"]
     assert said["area_share"] == 0.0

@@ -27,6 +27,8 @@ def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existin
     if sites.empty:
         return sites
     sites = refuse(sites, outside_boundary(sites, context.boundary), "在规划范围之外")
+    barred_class = sites["venue_class"].map(lambda name: not context.venues.classes[name].takes_site)
+    sites = refuse(sites, barred_class.to_numpy(dtype=bool), "易燃易爆场所,不设基站")
     sites = refuse(sites, unknown_ground(sites, context.surface), "地面高程未知")
     barred = inside_polygons(sites, context.tables["restricted"])
     sites = refuse(sites, (barred != "").to_numpy(), [f"位于限制区:{name}" for name in barred])

@@ -43,8 +43,8 @@ class Coverage:
     server : ndarray of int32 [network, row, col]
         Row number in ``sector_ids`` of the best sector, -1 for none.
     probability : ndarray of float32 [network, row, col]
-        Best over the sectors of Phi((rsrp - threshold) / sigma), 0..1 in steps of 1/4096; 0 where no sector reaches, NaN where the
-        surface is unknown.
+        Best over the sectors of Phi((rsrp - threshold) / sigma), 0..1 in steps of 1/4096; 0 where no sector
+        reaches, NaN where the surface is unknown.
     sector_ids : tuple of str
         In the order of the table of sectors.
     threshold_dbm : float

@@ -139,7 +139,8 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("coverage.tif", lambda plan, path: _write_coverage(plan, path, "after")),
     ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
     ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
-    ("areas.gpkg", _write_areas), ("villages.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.villages), path)),
+    ("areas.gpkg", _write_areas),
+    ("villages.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.villages), path)),
     ("zones.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.zones), path)), ("ledger.xlsx", write_ledger),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )
@@ -179,6 +180,9 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
             draft.parent.mkdir(parents=True, exist_ok=True)
             writer(plan, draft)
         ready = sorted(path for path in staging.rglob("*") if path.is_file())
+        in_the_way = [path.name for path in ready if (target / path.relative_to(staging)).is_dir()]
+        if in_the_way:
+            raise ExportError(f"成果目录 {target} 中有同名文件夹,无法写入:{'、'.join(in_the_way)}")
         for path in ready:
             place = target / path.relative_to(staging)
             place.parent.mkdir(parents=True, exist_ok=True)

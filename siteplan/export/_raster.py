@@ -14,7 +14,6 @@ from rasterio.shutil import copy as copy_raster
 from siteplan.coverage import Coverage
 from siteplan.errors import ExportError
 
-
 RSRP_STEPS = 64.0
 """Signal is written in steps of 1/64 dB: the files are a third of the size."""
 
@@ -22,7 +21,8 @@ RSRP_STEPS = 64.0
 def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
     """Bands of a coverage file: best 5G signal, best server, probability; then each network's probability."""
     rsrp, server, probability = coverage.any_5g()
-    bands = {"best_rsrp_dbm 任一5G网络": np.rint(rsrp * RSRP_STEPS) / RSRP_STEPS, "best_server 主服小区序号": server.astype(np.float32),
+    bands = {"best_rsrp_dbm 任一5G网络": np.rint(rsrp * RSRP_STEPS) / RSRP_STEPS,
+             "best_server 主服小区序号": server.astype(np.float32),
              "probability 覆盖概率 任一5G网络": probability}
     for number, network in enumerate(coverage.networks):
         bands[f"probability 覆盖概率 {network.name} {network.technology}"] = coverage.probability[number]

@@ -70,6 +70,12 @@ def department_rows(plan: Plan) -> list[list[Any]]:
     return rows
 
 
+NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "投资估算(元)": "#,##0", "新增服务需求": "#,##0",
+                  "面积(公顷)": "#,##0.0", "需求": "#,##0", "现状面积覆盖率": "0.0", "规划后面积覆盖率": "0.0",
+                  "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0"}
+"""Number format by heading."""
+
+
 def _add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
                widths: Mapping[int, float]) -> None:
     """One sheet: notes, heading, rows, frozen heading, filter, print settings."""
@@ -78,8 +84,11 @@ def _add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequenc
     heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
                                "valign": "vcenter"})
     cell = book.add_format({"border": 1, "valign": "top", "text_wrap": True})
+    formats = {title: book.add_format({"border": 1, "valign": "top", "num_format": pattern})
+               for title, pattern in NUMBER_FORMATS.items()}
+    title_style = book.add_format({"bold": True, "font_size": 14})
     for number, line in enumerate(notes):
-        sheet.write_string(number, 0, line, note)
+        sheet.write_string(number, 0, line, note if number else title_style)
     top = len(notes)
     for column, title in enumerate(head):
         longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
@@ -88,7 +97,7 @@ def _add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequenc
     for number, row in enumerate(rows, start=top + 1):
         for column, value in enumerate(row):
             if isinstance(value, int | float) and value == value:
-                sheet.write_number(number, column, value, cell)
+                sheet.write_number(number, column, value, formats.get(head[column], cell))
             else:
                 sheet.write_string(number, column, "" if value != value else str(value), cell)
     sheet.freeze_panes(top + 1, 0)

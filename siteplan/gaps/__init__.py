@@ -3,10 +3,24 @@
 from siteplan.gaps.areas import assess_areas, count_verdicts
 from siteplan.gaps.demand import Demand, build_demand, people_points
 from siteplan.gaps.polygons import find_gaps, gap_mask
-from siteplan.gaps.rules import Rule, load_rules, rule_named
+from siteplan.gaps.rules import KIND_ZH, Rule, load_rules, rule_named
 from siteplan.gaps.shares import AreaPixels, area_pixels, area_sum, covered_share, weighted_share
 
 __all__ = [
-    "AreaPixels", "Demand", "Rule", "area_pixels", "area_sum", "assess_areas", "build_demand", "count_verdicts", "covered_share", "find_gaps",
-    "gap_mask", "load_rules", "people_points", "rule_named", "weighted_share",
+    "KIND_ZH",
+    "AreaPixels",
+    "Demand",
+    "Rule",
+    "area_pixels",
+    "area_sum",
+    "assess_areas",
+    "build_demand",
+    "count_verdicts",
+    "covered_share",
+    "find_gaps",
+    "gap_mask",
+    "load_rules",
+    "people_points",
+    "rule_named",
+    "weighted_share",
 ]

@@ -50,6 +50,8 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
     from_class = venue_class.map({name: venues.department_name(name) for name in venues.classes})
     department = table["department"].map(department_of, na_action="ignore").where(given, from_class).astype("str")
     log.rows(rows[~given], "department", "", "assumed", "没有主管部门，按设施类别对应（venues.toml）", "有明确主管部门时补填")
+    ownerless = table["owner"].isna().to_numpy()
+    log.rows(rows[ownerless], "owner", "", "note", "没有权属单位，开放台账中标为待核实", "补填权属单位")
     source = pd.Series(np.where(given, "given", "class"), index=table.index, dtype="str")
     return table.assign(name=table["name"].fillna(called), venue_class=venue_class, class_rule=rule,
                         department=department, department_source=source), np.zeros(len(table), dtype=bool)

@@ -116,6 +116,8 @@ def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, li
 
 def _best_total(profit: np.ndarray, max_sites: int, cost: np.ndarray | None, budget: float | None) -> float:
     """Bound on the profit of any choice: the greatest ``max_sites``, and the fractional knapsack under the budget."""
+    if cost is not None and budget is not None:
+        profit = np.where(cost <= budget, profit, 0.0)
     count = min(max_sites, len(profit))
     by_count = float(np.sort(profit)[::-1][:count].sum())
     if cost is None or budget is None:
@@ -224,7 +226,8 @@ def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
 def proved_bound(matrix: sp.csc_matrix, weight: np.ndarray, covered: float, limit: int, cost: np.ndarray | None,
            budget: float | None) -> tuple[float, np.ndarray]:
     """Bound and its multipliers; zero where nothing may or can be chosen."""
-    if limit == 0 or matrix.shape[1] == 0 or matrix.nnz == 0:
+    affordable = cost is None or budget is None or bool((cost <= budget).any())
+    if limit == 0 or matrix.shape[1] == 0 or matrix.nnz == 0 or not affordable:
         return 0.0, weight.copy()
     bound, multipliers = _tighten_bound(matrix, weight, covered, limit, cost, budget)
     return max(bound, covered), multipliers

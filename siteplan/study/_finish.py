@@ -73,9 +73,9 @@ def _site_counts(sites: gpd.GeoDataFrame) -> dict[str, Any]:
     return counts
 
 
-def finish_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
-                sites: gpd.GeoDataFrame, selection: Selection, timings: Mapping[str, float]) -> Plan:
-    """The Plan of a run."""
+def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
+               sites: gpd.GeoDataFrame, selection: Selection, timings: Mapping[str, float] | None = None) -> Plan:
+    """Put the results of the stages together; ``coverages`` and ``states`` are (before, after)."""
     info = study.params.study
     facts = {"name": info.name, "file": study.path.name, "sha256": study.sha256, "crs": scene.crs,
              "resolution_m": info.resolution_m, "synthetic": info.synthetic, "stand_in_5g": info.stand_in_5g,
@@ -86,9 +86,10 @@ def finish_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage]
     indicators = {"before": states[0].indicators,
                   "after": {**states[1].indicators, "sites": _site_counts(sites)}}
     return Plan(
-        study=facts, parameters=study.params.model_dump(mode="json"), inputs=tuple(asdict(file) for file in scene.files),
+        study=facts, parameters=study.params.model_dump(mode="json"),
+        inputs=tuple(asdict(file) for file in scene.files),
         surface=scene.surface, before=coverages[0], after=coverages[1], demand=scene.demand.per_pixel,
         demand_kind=scene.demand.kind, boundary=scene.boundary, villages=_area_results(scene, "villages", states),
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,
         sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
-        context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings=timings, versions=_versions())
+        context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings=timings or {}, versions=_versions())

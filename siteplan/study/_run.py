@@ -10,7 +10,7 @@ from siteplan.layers import Layers
 from siteplan.layers import read_layers as read_sources
 from siteplan.plan import Plan
 from siteplan.study._file import Study
-from siteplan.study._finish import finish_plan
+from siteplan.study._finish import build_plan
 from siteplan.study._scene import build_scene
 from siteplan.study._stages import (
     assess_state,
@@ -76,4 +76,4 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
         after = cover_with_proposed(scene, sites, before)
     with _stage("gaps_after", timings, progress):
         state_after = assess_state(scene, after, sites)
-    return finish_plan(study, scene, (before, after), (state_before, state_after), sites, selection, timings)
+    return build_plan(study, scene, (before, after), (state_before, state_after), sites, selection, timings)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from siteplan.coverage import Equipment, load_equipment, on_grid, sectors_of_stations
 from siteplan.errors import LayerError, Problem
-from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
+from siteplan.gaps import KIND_ZH, AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import InputFile, Layers
@@ -107,6 +107,27 @@ def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
             ledger.add(names[0], "", "", "", "", "note", effect, f"需要时增加 [layers.{names[0]}]")
 
 
+def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger) -> None:
+    """One note for each village without a row of a kind that the rule asks for: missing data, not "has none"."""
+    points = tables["village_points"]
+    if points.empty:
+        return
+    there = set(zip(points["village_code"], points["kind"], strict=True))
+    for code in tables["villages"].index:
+        for kind in rule.kinds:
+            if (code, kind) not in there:
+                ledger.add("village_points", "", code, kind, "", "note", f"该村没有“{KIND_ZH[kind]}”一行,按资料缺失处理",
+                           "补充点位;确实没有的填一行并在“是否设有”写否")
+
+
+def _tell_new_networks(serves: list[str], networks: tuple[str, ...], ledger: InputLedger) -> None:
+    """A note for each network that new sites shall serve and that no 5G station has: a typo, or a newcomer."""
+    for name in serves:
+        if name != "*" and name not in networks:
+            ledger.add("stations", "", "", "network", name, "note", "新站要服务的网络在现有5G工参中没有,按新网络计算",
+                       f"核对 candidates.serves;现有:{'、'.join(networks) or '无'}")
+
+
 def absent_layers(ledger: InputLedger) -> list[str]:
     """What the notes on absent layers say, for the plan."""
     effects = {effect for _, effect in ABSENT}
@@ -152,13 +173,13 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     people = layers.raster("population")
     population = tables["population"] if people is None else people_points(people, layers.crs)
     demand = build_demand(geobox, boundary, population, tables["buildings"])
-    _tell_absent(layers, ledger)
     five = sectors[sectors["technology"] == "5G"]
     networks = tuple(sorted(five["networks"].unique()))
+    rules = {"villages": rule_named(params.gaps.village_rule), "zones": rule_named(params.gaps.zone_rule)}
+    pixels = {name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}
+    pixels["boundary"] = area_pixels(geobox, whole(boundary))
+    _tell_absent(layers, ledger)
+    _tell_new_networks(params.candidates.serves, networks, ledger)
+    _tell_missing_points(tables, rules["villages"], ledger)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
-                 load_equipment(), {"villages": rule_named(params.gaps.village_rule),
-                                    "zones": rule_named(params.gaps.zone_rule)},
-                 ledger, layers.files, {"boundary": area_pixels(geobox, whole(boundary)),
-                                        **{name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}},
-                 str(layers.crs))
-
+                 load_equipment(), rules, ledger, layers.files, pixels, str(layers.crs))
