@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
 def main() -> None:
     """Entry point of the ``siteplan`` command."""
     _use_utf8()
+    gc.set_threshold(100_000, 50, 100)  # tables of many small objects: saves about 2 of 17 cpu seconds on the sample
     app(prog_name="siteplan")
 
 
