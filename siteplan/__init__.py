@@ -28,10 +28,15 @@ _WHERE = {name: room for room, names in _HOMES.items() for name in names}
 __all__ = sorted(_WHERE)  # noqa: PLE0605  (a sorted list of the names above)
 
 
+_ROOMS = frozenset({*_HOMES, "crs", "params", "radio", "schema", "venues"})
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'siteplan' has no attribute {name!r}")
-    return getattr(import_module(f"siteplan.{_WHERE[name]}"), name)
+    if name in _WHERE:
+        return getattr(import_module(f"siteplan.{_WHERE[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"siteplan.{name}")
+    raise AttributeError(f"module 'siteplan' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

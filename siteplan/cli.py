@@ -85,10 +85,12 @@ def _sample_study() -> Path:
 
 def _run(study_file: Path, out: Path) -> None:
     """Run a study, write the deliverables, print the indicators."""
+    from siteplan.export import check_folder
     from siteplan.study import Study, run, write_deliverables
 
     console = _console()
     study = Study.from_toml(study_file)
+    check_folder(out)  # a folder that cannot be written to is told before the work, not after it
 
     def tell(stage: str) -> None:
         console.print(f"· {STAGE_ZH.get(stage, stage)}", style="dim", markup=False)
@@ -133,7 +135,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
     counts, chosen = after["sites"], plan.selection
     gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
     tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
-    console.print(f"新增站址 {counts['proposed']} 处:{tiers};免费开放场所 {counts['proposed_free_venues']} 处;"
+    console.print(f"新增站址 {counts['proposed']} 处:{tiers};其中应免费开放 {counts['proposed_free_venues']} 处;"
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
     console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
                   f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)

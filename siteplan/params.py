@@ -60,7 +60,8 @@ class CoverageParams(Settings):
     model_macro: Literal["auto", "uma", "rma"] = Field("auto", description="auto: uma where built up, else rma")
     built_share_uma: float = Field(0.05, ge=0, le=1, description="share of built pixels within 500 m that makes uma")
     pattern_depth_db: float = Field(30.0, ge=0, le=40, description="greatest attenuation of the sector pattern, dB")
-    model_sigma_db: float = Field(0.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
+    model_sigma_db: float = Field(8.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
+    raise_above_roofs: bool = Field(True, description="macro antennas inside a building are put 3 m above its roof")
     tile_px: int = Field(1024, ge=64, le=8192, description="tile edge, pixels")
 
 
@@ -80,6 +81,8 @@ class CandidateParams(Settings):
     venue_min_roof_m: float = Field(6.0, ge=0, le=200, description="lowest venue roof that takes a mast, m")
     roof_spacing_m: float = Field(250.0, ge=0, le=5000, description="roofs of private buildings are thinned so, m")
     roof_min_height_m: float = Field(12.0, ge=0, le=200, description="lowest roof that takes a macro site, m")
+    gap_radius_macro_m: float = Field(1500.0, ge=0, le=20000, description="a macro candidate has a gap this near, m")
+    gap_radius_micro_m: float = Field(200.0, ge=0, le=5000, description="a micro candidate has a gap this near, m")
     min_distance_existing_m: float = Field(80.0, ge=0, le=5000, description="no macro candidate nearer than this, m")
     serves: list[str] = Field(default_factory=lambda: ["*"], description="networks a new site serves; * = all")
 
@@ -89,6 +92,7 @@ class SelectionParams(Settings):
 
     max_sites: int = Field(60, ge=0, le=100000, description="greatest number of new sites")
     budget_yuan: float | None = Field(None, ge=0, description="greatest total cost, yuan; no limit when absent")
+    max_yuan_per_gain: float = Field(2000.0, gt=0, le=1e9, description="no site dearer per newly served person, yuan")
     min_gain: float = Field(50.0, ge=0, le=1e6, description="no site for less newly served weighted demand, people")
     spacing_m: float = Field(100.0, ge=0, le=5000, description="least distance between two new sites, m")
     demand_cell_m: float = Field(50.0, ge=5, le=1000, description="cell that demand is gathered on, m")

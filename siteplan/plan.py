@@ -26,7 +26,7 @@ class Plan:
     parameters : mapping
         Every setting used, defaults included.
     inputs : tuple of mapping
-        ``layer, path, bytes, sha256, encoding, crs, datum, rows_in, rows_kept, rows_refused`` per file.
+        ``layer, file, bytes, sha256, encoding, crs, datum, rows_in, rows_kept, rows_refused`` per file.
     surface : Surface
     before, after : Coverage
         Existing stations alone, and with the proposed sites.

@@ -2,6 +2,7 @@
 
 Every function broadcasts its arguments as NumPy does and returns float64. Losses are positive dB. Outside the
 validity of a model the number of its formula is returned all the same: planning needs heights other than 25 m.
+NaN in any argument (a flag of sight too) gives NaN, never "no loss".
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ _SIGMA_DB: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 
 def _floats(*values: ArrayLike) -> tuple[Floats, ...]:
     return tuple(np.asarray(value, dtype=np.float64) for value in values)
+
+
+def _by_sight(los: ArrayLike, clear: Floats, blocked: Floats) -> Floats:
+    """``clear`` where ``los`` is true, ``blocked`` where it is false, NaN where it is NaN."""
+    flag = np.asarray(los, np.float64)
+    return np.where(np.isnan(flag), np.nan, np.where(flag != 0.0, clear, blocked))
 
 
 def _distances(d_2d_m: Floats, h_bs_m: Floats, h_ut_m: Floats) -> tuple[Floats, Floats]:
@@ -83,7 +90,7 @@ def _uma_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: A
     d_2d, d_3d = _distances(d_2d, h_bs, h_ut)
     clear = _dual_slope("uma", 28.0, 22.0, 9.0, (d_2d, d_3d, freq, h_bs, h_ut))
     blocked = 13.54 + 39.08 * np.log10(d_3d) + 20.0 * np.log10(freq) - 0.6 * (h_ut - 1.5)
-    return np.where(np.asarray(los, bool), clear, np.maximum(clear, blocked))
+    return _by_sight(los, clear, np.maximum(clear, blocked))
 
 
 def _umi_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike, los: ArrayLike) -> Floats:
@@ -92,7 +99,7 @@ def _umi_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: A
     d_2d, d_3d = _distances(d_2d, h_bs, h_ut)
     clear = _dual_slope("umi", 32.4, 21.0, 9.5, (d_2d, d_3d, freq, h_bs, h_ut))
     blocked = 22.4 + 35.3 * np.log10(d_3d) + 21.3 * np.log10(freq) - 0.3 * (h_ut - 1.5)
-    return np.where(np.asarray(los, bool), clear, np.maximum(clear, blocked))
+    return _by_sight(los, clear, np.maximum(clear, blocked))
 
 
 def _rma_near_db(d_3d: Floats, freq: Floats) -> Floats:
@@ -119,7 +126,7 @@ def _rma_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: A
         + (43.42 - 3.1 * log_h_bs) * (np.log10(d_3d) - 3.0) + 20.0 * np.log10(freq)
         - (3.2 * np.log10(11.75 * h_ut) ** 2 - 4.97)
     )
-    return np.where(np.asarray(los, bool), clear, np.maximum(clear, blocked))
+    return _by_sight(los, clear, np.maximum(clear, blocked))
 
 
 MODELS: Mapping[str, PathLoss] = MappingProxyType({"uma": _uma_db, "umi": _umi_db, "rma": _rma_db})
@@ -153,7 +160,8 @@ def path_loss_db(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: Arr
     Returns
     -------
     ndarray of float64
-        Loss, dB, of the broadcast shape. Outside the validity of the table the formula's number is returned.
+        Loss, dB, of the broadcast shape; NaN where an argument is NaN. Outside the validity of the table the
+        formula's number is returned.
 
     Raises
     ------
@@ -187,7 +195,7 @@ def los_probability(model: str, d_2d_m: ArrayLike, h_ut_m: ArrayLike) -> Floats:
     Returns
     -------
     ndarray of float64
-        0..1.
+        0..1; NaN where an argument is NaN, also one that the model does not use.
 
     Examples
     --------
@@ -195,19 +203,20 @@ def los_probability(model: str, d_2d_m: ArrayLike, h_ut_m: ArrayLike) -> Floats:
     0.3477
     """
     d, h_ut = np.broadcast_arrays(*_floats(d_2d_m, h_ut_m))
+    gap = np.isnan(d) | np.isnan(h_ut)
     if _known(model) == "rma":
-        return np.asarray(np.exp(-np.maximum(d - 10.0, 0.0) / 1000.0))
+        return np.where(gap, np.nan, np.exp(-np.maximum(d - 10.0, 0.0) / 1000.0))
     near = np.maximum(d, 18.0)
     fall = 63.0 if model == "uma" else 36.0
     share = 18.0 / near + np.exp(-near / fall) * (1.0 - 18.0 / near)
     if model == "uma":
         lift = (np.maximum(h_ut - 13.0, 0.0) / 10.0) ** 1.5
         share = share * (1.0 + lift * 1.25 * (near / 100.0) ** 3 * np.exp(-near / 150.0))
-    return np.where(d <= 18.0, 1.0, np.minimum(share, 1.0))
+    return np.where(gap, np.nan, np.where(d <= 18.0, 1.0, np.minimum(share, 1.0)))
 
 
 def shadow_sigma_db(model: str, los: ArrayLike, beyond_breakpoint: ArrayLike = False) -> Floats:
-    """Standard deviation of shadow fading, TR 38.901 table 7.4.1-1, dB.
+    """Standard deviation of shadow fading, TR 38.901 table 7.4.1-1, dB; NaN where a flag is NaN.
 
     Parameters
     ----------
@@ -223,8 +232,9 @@ def shadow_sigma_db(model: str, los: ArrayLike, beyond_breakpoint: ArrayLike = F
     (4.0, 7.82)
     """
     near, far, blocked = _SIGMA_DB[_known(model)]
-    clear = np.where(np.asarray(beyond_breakpoint, bool), far, near)
-    return np.asarray(np.where(np.asarray(los, bool), clear, blocked), dtype=np.float64)
+    beyond = np.asarray(beyond_breakpoint, np.float64)
+    clear = _by_sight(beyond, np.asarray(far), np.asarray(near))
+    return _by_sight(los, clear, np.where(np.isnan(beyond), np.nan, blocked))
 
 
 def pattern_loss_db(azimuth_off_deg: ArrayLike, vertical_off_deg: ArrayLike, beam_deg: tuple[float, float],
@@ -258,7 +268,7 @@ def pattern_loss_db(azimuth_off_deg: ArrayLike, vertical_off_deg: ArrayLike, bea
 
 
 def element_gain_dbi(azimuth_deg: ArrayLike, zenith_deg: ArrayLike) -> Floats:
-    """Gain of the TR 38.901 antenna element (table 7.3-1): 8 dBi, 65 degrees, 30 dB deep.
+    """Gain of the TR 38.901 antenna element (table 7.3-1): 8 dBi, 65 degrees, 30 dB deep; NaN where an angle is NaN.
 
     Parameters
     ----------
@@ -277,7 +287,7 @@ def element_gain_dbi(azimuth_deg: ArrayLike, zenith_deg: ArrayLike) -> Floats:
 
 
 def free_space_loss_db(d_m: ArrayLike, freq_ghz: ArrayLike) -> Floats:
-    """Free-space loss ``32.45 + 20 log10(f GHz) + 20 log10(d m)`` (ITU-R P.525), dB; d is 1 m at least.
+    """Free-space loss ``32.45 + 20 log10(f GHz) + 20 log10(d m)`` (ITU-R P.525), dB; d is 1 m at least, NaN gives NaN.
 
     Examples
     --------
@@ -289,16 +299,17 @@ def free_space_loss_db(d_m: ArrayLike, freq_ghz: ArrayLike) -> Floats:
 
 
 def knife_edge_loss_db(nu: ArrayLike) -> Floats:
-    """Loss of a single knife edge, ITU-R P.526: 0 for nu <= -0.78, dB.
+    """Loss of a single knife edge, ITU-R P.526: 0 for nu <= -0.78, NaN for NaN, dB.
 
     Examples
     --------
-    >>> knife_edge_loss_db([-1.0, 0.0, 1.0]).round(3).tolist()
-    [0.0, 6.033, 13.926]
+    >>> knife_edge_loss_db([-1.0, 0.0, 1.0, float("nan")]).round(3).tolist()
+    [0.0, 6.033, 13.926, nan]
     """
-    above = np.maximum(np.asarray(nu, np.float64), -0.78) - 0.1
+    value = np.asarray(nu, np.float64)
+    above = np.maximum(value, -0.78) - 0.1
     loss = 6.9 + 20.0 * np.log10(np.sqrt(above**2 + 1.0) + above)
-    return np.where(np.asarray(nu, np.float64) > -0.78, np.maximum(loss, 0.0), 0.0)
+    return np.where(value <= -0.78, 0.0, np.maximum(loss, 0.0))
 
 
 def knife_edge_nu(loss_db: ArrayLike) -> Floats:
@@ -333,12 +344,12 @@ def bullington_loss_db(d_km: ArrayLike, h_amsl_m: ArrayLike, h_tx_amsl_m: float,
     Returns
     -------
     float
-        Loss beyond free space, dB.
+        Loss beyond free space, dB; NaN when any number is NaN, a height of the two ends too.
 
     Raises
     ------
     ModelError
-        When the profile is not two rising, equally long sequences of two points or more.
+        When the profile is not two equally long sequences of two points or more, or the distances do not rise.
 
     Examples
     --------
@@ -347,8 +358,12 @@ def bullington_loss_db(d_km: ArrayLike, h_amsl_m: ArrayLike, h_tx_amsl_m: float,
     50.2249
     """
     d, h = _floats(d_km, h_amsl_m)
-    if d.ndim != 1 or d.shape != h.shape or d.size < 2 or not np.all(np.diff(d) > 0):
+    numbers = (h_tx_amsl_m, h_rx_amsl_m, freq_ghz, earth_radius_km)
+    gap = any(bool(np.isnan(part).any()) for part in (d, h, numbers))
+    if d.ndim != 1 or d.shape != h.shape or d.size < 2 or not (gap or np.all(np.diff(d) > 0)):
         raise ModelError("a profile needs distances that rise and as many heights (two at least)")
+    if gap:
+        return float("nan")
     d = d - d[0]
     total, inner = float(d[-1]), d[1:-1]
     if inner.size == 0:
@@ -357,7 +372,7 @@ def bullington_loss_db(d_km: ArrayLike, h_amsl_m: ArrayLike, h_tx_amsl_m: float,
     wavelength = LIGHT_METRES_GHZ / freq_ghz
     slope_tx = float(np.max((top - h_tx_amsl_m) / inner))
     slope_direct = (h_rx_amsl_m - h_tx_amsl_m) / total
-    if slope_tx < slope_direct:
+    if slope_tx <= slope_direct:  # equal: the sight line grazes, nu = 0; the construction would divide 0 by 0
         over = top - (h_tx_amsl_m * (total - inner) + h_rx_amsl_m * inner) / total
         nu = float(np.max(over * np.sqrt(0.002 * total / (wavelength * inner * (total - inner)))))
     else:

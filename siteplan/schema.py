@@ -284,13 +284,23 @@ def match_columns(columns: Sequence[str], fields: Iterable[Field], override: Map
     return HeaderMatch(MappingProxyType(taken), MappingProxyType(factors), tuple(notes), unused)
 
 
+def find_column(columns: Sequence[str], column: str) -> str | None:
+    """The column of a file that a study file means: spelled the same, or else but for case, blanks and width.
+
+    >>> find_column(["挂高 （m）", "H"], "h"), find_column(["H"], "高度")
+    ('H', None)
+    """
+    if column in columns:
+        return column
+    return next((known for known in columns if normalise_word(known) == normalise_word(column)), None)
+
+
 def _check_override(columns: Sequence[str], names: set[str], override: Mapping[str, str]) -> dict[str, str]:
     taken: dict[str, str] = {}
-    by_word = {normalise_word(column): column for column in reversed(columns)}
     for name, column in override.items():
         if name not in names:
             continue
-        found = column if column in columns else by_word.get(normalise_word(column))
+        found = find_column(columns, column)
         if found is None:
             have = "、".join(map(str, columns))
             raise StudyError(f"columns 指定 {name} = {column!r}，但文件没有这一列；文件的列：{have}")
@@ -371,7 +381,7 @@ def layers_markdown() -> str:
              "", "列名不分大小写、全角半角，忽略空格、下划线和括号里的单位（单位不同时自动换算）。",
              "点图层可用经纬度列：" + "、".join((*coordinate_words()["lon"][:4], *coordinate_words()["lat"][:4]))
              + "；或东、北坐标列：" + "、".join((*coordinate_words()["x"][:4], *coordinate_words()["y"][:4]))
-             + "（须写明 crs）。", ""]
+             + "（须写明 crs）。认不出的列在研究文件的 `columns` 写明（`字段 = \"文件里的列名\"`），字段名或列名写错时停止运行。", ""]
     for name, schema in load_columns().items():
         lines += [f"## {schema.zh} `{name}`", "", f"几何：{kinds[schema.geometry]}；主键：`{schema.key}`", "",
                   "| 字段 | 中文名 | 类型 | 单位 | 必填 | 范围 | 缺省 | 文件中可写作 |",

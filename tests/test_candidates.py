@@ -68,6 +68,14 @@ def test_heights_come_from_the_roof_the_storeys_or_a_tower(flat: Surface) -> Non
     assert sites.loc["P-pole:D0", ["kind", "mount", "antenna_height_m"]].tolist() == ["micro", "pole", 7.5]
 
 
+def test_a_height_raster_gives_the_roof_where_no_building_does(flat: Surface) -> None:
+    clutter = flat.clutter_m.copy()
+    clutter[100 - 31, 50] = 27.0
+    venue = {"F-lib": {"geometry": at(505, 305), "name": "图书馆", "venue_class": "culture"}}
+    sites = propose_sites(context(replace(flat, clutter_m=clutter), facilities=venue, buildings={}))
+    assert sites.loc["V-facility:F-lib", ["mount", "antenna_height_m"]].tolist() == ["roof_pole", 31.0]
+
+
 def test_department_is_given_or_follows_from_the_class(flat: Surface) -> None:
     sites = propose_sites(context(flat))
     assert sites.loc["V-facility:F-school", "department"] == "教育和体育局"

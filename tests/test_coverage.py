@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -11,7 +14,9 @@ from scipy.special import ndtr
 from siteplan import radio
 from siteplan.coverage import (
     SECTOR_COLUMNS,
+    Equipment,
     Network,
+    below_roof,
     load_equipment,
     merge_coverage,
     on_grid,
@@ -96,6 +101,19 @@ def test_flat_ground_closed_form(model):
     assert (got.server[0] == np.where(d > 250, -1, 0)).all()
 
 
+def test_the_default_counts_the_error_of_the_model():
+    surface = flat()
+    sector = omni(305, 305, epre_dbm=-17.0)
+    alone = predict_coverage(surface, sector, params(model_macro="uma", model_sigma_db=0.0))
+    usual = predict_coverage(surface, sector, params(model_macro="uma"))
+    np.testing.assert_array_equal(usual.rsrp_dbm, alone.rsrp_dbm)
+    over = np.nan_to_num(alone.rsrp_dbm[0].astype(float) + 105, nan=-np.inf)
+    assert (over < -4).any()
+    assert (over > 4).any()
+    np.testing.assert_allclose(alone.probability[0], ndtr(over / 4.0), atol=1.3e-4)
+    np.testing.assert_allclose(usual.probability[0], ndtr(over / np.sqrt(80.0)), atol=1.3e-4)  # hypot(4, 8)
+
+
 def test_sector_pattern_and_tilt():
     surface = flat()
     sector = omni(305, 305, azimuth_deg=90.0, tilt_deg=6.0, antenna="panel_passive")
@@ -111,9 +129,10 @@ def test_sector_pattern_and_tilt():
         assert got.rsrp_dbm[0, row, col] == pytest.approx(float(want), abs=1e-4)
 
 
-def test_without_clutter_sight_is_a_probability():
+@pytest.mark.parametrize("model_sigma", [0.0, 5.0])
+def test_without_clutter_sight_is_a_probability(model_sigma):
     surface = flat(has_clutter=False)
-    got = predict_coverage(surface, omni(305, 305), params())
+    got = predict_coverage(surface, omni(305, 305), params(model_sigma_db=model_sigma))
     antenna = load_equipment().antennas["macro_omni"]
     d = 200.0
     share = radio.los_probability("uma", d, 1.5)
@@ -121,7 +140,7 @@ def test_without_clutter_sight_is_a_probability():
     off = radio.pattern_loss_db(0, np.degrees(np.arctan2(23.5, d)), (np.inf, 7), 15, 15)
     want = 17.86 + antenna.gain_dbi - off - (share * clear + (1 - share) * blocked)
     assert got.rsrp_dbm[0, 30, 50] == pytest.approx(float(want), abs=1e-4)
-    sigma = np.sqrt(share * 16 + (1 - share) * 36 + share * (1 - share) * (blocked - clear) ** 2)
+    sigma = np.sqrt(share * 16 + (1 - share) * 36 + share * (1 - share) * (blocked - clear) ** 2 + model_sigma**2)
     assert got.probability[0, 30, 50] == pytest.approx(float(ndtr((want + 105) / sigma)), abs=1.3e-4)
 
 
@@ -290,7 +309,7 @@ def test_faulty_sectors_are_named_all_at_once():
 def test_sectors_of_stations():
     stations = gpd.GeoDataFrame(
         {"kind": ["macro", "macro", "micro", "indoor", "macro"], "technology": ["5G", "4G", "5G", "5G", "5G"],
-         "freq_mhz": [2600.0, 1850.0, 3500.0, 3350.0, 743.0], "azimuth_deg": [30.0, 30.0, np.nan, np.nan, 0.0],
+         "freq_mhz": [2565.0, 1850.0, 3500.0, 3350.0, 743.0], "azimuth_deg": [30.0, 30.0, np.nan, np.nan, 0.0],
          "tilt_deg": 6.0, "antenna_height_m": 30.0, "epre_dbm": 15.0, "network": "移动"},
         index=pd.Index(list("abcde"), name="sector_id"), crs=CRS,
         geometry=gpd.points_from_xy(range(5, 10), range(5, 10)))
@@ -314,6 +333,57 @@ def test_sectors_of_sites():
     assert len(sectors_of_sites(sites.iloc[:0])) == 0
     with pytest.raises(ModelError, match="tower"):
         sectors_of_sites(sites.assign(kind="tower"))
+
+
+def test_tilt_follows_the_radius_of_the_site():
+    radius = [2400.0, 200.0, np.nan, np.inf, 0.0, -5.0, 2400.0]
+    sites = gpd.GeoDataFrame({"kind": ["macro"] * 6 + ["micro"], "antenna_height_m": 36.0, "tilt_radius_m": radius},
+                             index=pd.Index(list("abcdefp"), name="site_id"), crs=CRS,
+                             geometry=gpd.points_from_xy(range(7), range(7)))
+    got = sectors_of_sites(sites).groupby("site_id")["tilt_deg"].unique().map(list).to_dict()
+    usual = planned_tilt_deg(36.0, 400.0, 12.0)  # atan(36 / 400) = 5.14 degrees
+    assert usual == 11.0
+    assert got == {"a": [7.0], "b": [16.0], **{site: [usual] for site in "cdef"}, "p": [0.0]}
+    absent = sectors_of_sites(sites.drop(columns="tilt_radius_m"))
+    assert absent["tilt_deg"].unique().tolist() == [usual, 0.0]
+    nothing = sites.assign(tilt_radius_m=pd.array([pd.NA] * 7, dtype="Float64"))
+    pd.testing.assert_frame_equal(sectors_of_sites(nothing), absent)
+    pd.testing.assert_frame_equal(sectors_of_sites(sites.assign(tilt_radius_m=None)), absent)
+    assert sites["tilt_radius_m"].tolist()[:2] == [2400.0, 200.0]
+
+
+def test_every_band_is_what_cell_tables_call_it_and_serves_a_site():
+    table = load_equipment()
+    text = files("siteplan").joinpath("tables", "band_words.toml").read_text(encoding="utf-8")
+    words = tomllib.loads(text)["bands"]
+    assert table.bands["n41"].freq_mhz == 2565.0
+    site = gpd.GeoDataFrame({"kind": ["macro"], "antenna_height_m": [30.0]}, index=pd.Index(["m"], name="site_id"),
+                            crs=CRS, geometry=gpd.points_from_xy([5], [5]))
+    for name, band in table.bands.items():
+        assert band.freq_mhz == words[name]["freq_mhz"]
+        assert band.technology in words[name]["technologies"]
+        settings = table.model_dump()
+        settings["site_types"]["macro"]["band"] = name
+        got = sectors_of_sites(site, Equipment.model_validate(settings))
+        assert set(got["freq_mhz"]) == {band.freq_mhz}
+        assert set(got["technology"]) == {band.technology}
+        np.testing.assert_allclose(got["epre_dbm"], radio.epre_dbm(200.0, band.resource_blocks))
+
+
+def test_masts_below_a_roof():
+    surface = flat()
+    surface.clutter_m[30, 30] = 12.1  # float32: a little more than 12.1
+    masts = pd.concat([omni(305, 305, "in", antenna_height_m=8.0), omni(305, 305, "level", antenna_height_m=12.1),
+                       omni(305, 305, "above", antenna_height_m=25.0), omni(315, 305, "beside", antenna_height_m=8.0),
+                       omni(9999, 5, "away", antenna_height_m=1.0), omni(305, 305, "unknown", antenna_height_m=np.nan)])
+    got = below_roof(surface, masts)
+    assert got.index.equals(masts.index)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, [4.1, 0, 0, 0, 0, np.nan], atol=1e-5)
+    assert (got[1:5] == 0).all()
+    assert below_roof(surface, masts.iloc[:0]).tolist() == []
+    raised = Surface(surface.geobox, surface.ground_m + 500, surface.clutter_m, surface.known, True)
+    pd.testing.assert_series_equal(below_roof(raised, masts), got)
 
 
 @pytest.mark.parametrize(("height", "radius", "want"), [(20, 300, 7.5), (30, 300, 9.0), (30, 500, 7.0), (40, 400, 9.0)])

@@ -80,6 +80,13 @@ def test_different_crs_is_refused_not_counted_as_zero() -> None:
         gaps.covered_share(west_covered(), GRID, areas(all=box(0, 0, 9, 9)).set_crs(32649, allow_override=True))
 
 
+def test_points_and_wrong_shapes_are_one_clear_error() -> None:
+    with pytest.raises(ModelError, match="polygons"):
+        gaps.covered_share(west_covered(), GRID, areas(a=Point(5, 5)))
+    with pytest.raises(ModelError, match="shape"):
+        gaps.covered_share(np.ones((3, 3)), GRID, areas(a=box(0, 0, 9, 9)))
+
+
 @given(left=st.floats(0, 80), bottom=st.floats(0, 80), wide=st.floats(0.5, 20), high=st.floats(0.5, 20))
 def test_share_equals_the_cut_area(left: float, bottom: float, wide: float, high: float) -> None:
     """Oracle: intersect the polygon with the covered half as a polygon."""
@@ -145,6 +152,11 @@ def test_uncovered_school_fails_even_when_the_clinic_is_missing() -> None:
 
 def test_two_schools_must_both_be_covered() -> None:
     assert judge(*ALL_THREE, ("a", "school", True, Point(95, 95)))["verdict"] == "fail"
+
+
+def test_one_uncovered_school_decides_even_when_another_lies_off_the_grid() -> None:
+    assert judge(*ALL_THREE, ("a", "school", True, Point(95, 95)), ("a", "school", True, Point(900, 900)))[
+        "verdict"] == "fail"
 
 
 def test_point_off_the_grid_is_missing_data() -> None:

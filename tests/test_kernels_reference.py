@@ -113,6 +113,7 @@ def test_knife_edge_twin():
     nu = np.linspace(-3, 30, 500)
     got = [kernels.knife_edge_db(value) for value in nu]
     np.testing.assert_allclose(got, radio.knife_edge_loss_db(nu), atol=1e-12)
+    assert np.isnan([kernels.knife_edge_db(np.nan), kernels.knife_edge_db.py_func(np.nan)]).all()
 
 
 def test_disc_tables():

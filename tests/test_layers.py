@@ -242,9 +242,122 @@ def test_where_files_and_columns_of_the_study(town):
     assert found.table("poles").index.tolist() == ["1", "3"]
     assert found.table("poles")["source_file"].tolist() == ["p1.csv", "p2.csv"]
     assert found.table("poles")["source_row"].tolist() == ["2", "2"]
-    for wrong in ({"hoehe": "H"}, {"height_m": "Z"}):
-        found = layers_of(town, poles=LayerSource(path="p1.csv", crs=f"EPSG:{EPSG}", columns=wrong))
-        assert lines(found, "poles", "refused")
+
+
+def mistakes(folder, **more):
+    """Problems of a study whose words do not fit its files; the run stops, whatever the layer."""
+    with pytest.raises(LayerError, match="对不上") as caught:
+        layers_of(folder, **more)
+    return caught.value.problems
+
+
+def test_columns_no_file_has_stop_the_run(town):
+    (town / "q1.csv").write_text(f"杆号,H,x,y\n1,9,{EAST},{NORTH}\n", encoding="utf-8")
+    (town / "q2.csv").write_text(f"杆号,杆高,x,y\n2,7,{EAST},{NORTH + 5}\n", encoding="utf-8")
+    plane = {"path": "q2.csv", "crs": f"EPSG:{EPSG}"}
+    for wrong, near in (({"height_m": "干高"}, "“杆高”"), ({"heigt_m": "杆高"}, "height_m"), ({"x": "X8"}, "“x”")):
+        (problem,) = mistakes(town, poles=LayerSource(**plane, columns=wrong))
+        assert problem.layer == "poles"
+        assert problem.file == "q2.csv"
+        assert problem.field == f"columns.{next(iter(wrong))}"
+        assert f"是否应为 {near}" in problem.remedy or f"是否应为{near}" in problem.remedy
+    source = LayerSource(path=["q1.csv", "q2.csv"], crs=f"EPSG:{EPSG}", columns={"height_m": "H"})
+    found = layers_of(town, poles=source)  # one of the files has it: the other is read by its own header
+    assert found.table("poles")["height_m"].tolist() == [9.0, 7.0]
+    assert [line.file for line in lines(found, "poles", "note") if line.field == "columns.height_m"] == ["q2.csv"]
+    (problem,) = mistakes(town, poles=source.model_copy(update={"columns": {"height_m": "HH"}}))
+    assert problem.file == "q1.csv、q2.csv"
+    assert "“H”" in problem.remedy
+    (problem,) = mistakes(town, ground=LayerSource(path="dem.tif", columns={"height_m": "band1"}))
+    assert "栅格" in problem.reason
+    with pytest.raises(LayerError, match="没有“村明”这一列"):  # also where no CRS can be chosen without the layer
+        read_layers({"villages": LayerSource(path="v.gpkg", where="村明 = '东村'")}, None, town)
+
+
+def test_columns_name_coordinates_and_titles_may_stand_above(town):
+    lon, lat = (float(v) for v in crs.transform_points(EAST + 500, NORTH + 500, EPSG, 4326))
+    (town / "t.csv").write_text(f"灯杆统计表\nBM,A1,A2\n一号杆,{lon},{lat}\n", encoding="utf-8")
+    columns = {"pole_id": "bm", "lon": "A1", "lat": "a2"}
+    found = layers_of(town, poles=LayerSource(path="t.csv", columns=columns))
+    assert found.table("poles").index.tolist() == ["一号杆"]
+    assert found.table("poles").geometry.x.tolist() == pytest.approx([EAST + 500], abs=0.01)
+    problem, *_ = mistakes(town, poles=LayerSource(path="t.csv", columns=columns | {"lon": "A7"}))
+    assert problem.field == "columns.lon"
+
+
+@pytest.fixture(scope="module")
+def named(town):
+    """The same two villages with Chinese field names as Shapefile in GBK without .cpg and in other formats."""
+    frame = gpd.GeoDataFrame({"村名": ["甲村", "乙村"], "村代码": ["01", "02"], "2020年人口": [120, 80]},
+                             geometry=[square(0, 0), square(1000, 0)], crs=EPSG)
+    frame.rename(columns={"2020年人口": "人口"}).to_file(town / "n.shp", encoding="GBK")
+    (town / "n.cpg").unlink()
+    for path in ("n.gpkg", "n.geojson", "n.fgb"):
+        frame.to_file(town / path)
+    frame.to_parquet(town / "n.parquet")
+    points = frame.drop(columns="geometry").assign(x=EAST + 10, y=NORTH + 10)
+    points.to_csv(town / "n.csv", index=False, encoding="gbk")
+    return town
+
+
+NAMED = ("n.shp", "n.gpkg", "n.geojson", "n.fgb", "n.parquet", "n.csv")
+
+
+def source_of(path, where):
+    """Villages, or facilities where there are points only."""
+    return {"facilities" if path == "n.csv" else "villages":
+            LayerSource(path=path, where=where, crs=f"EPSG:{EPSG}", columns={"name": "村名"})}
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_where_takes_chinese_names_with_and_without_quotes(named, path):
+    people = "人口" if path == "n.shp" else "2020年人口"
+    for where in ("村名='甲村'", "\"村名\" = '甲村'", "村名 IN ('甲村', '丙村')", f"{people} > 100 AND 村名 IS NOT NULL",
+                  "村名 LIKE '甲%'"):
+        source = source_of(path, where)
+        (layer,) = source
+        found = layers_of(named, **source)
+        assert found.table(layer)["name"].tolist() == ["甲村"], where
+        assert any(line.value == where for line in lines(found, layer, "note"))
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_a_where_that_cannot_be_used_stops_the_run(named, path):
+    for where, words in (("村明='甲村'", "村明"), ("\"村明\"='甲村'", "村明"), ("村名 === '甲村'", ""), ("村名 = '甲村", ""),
+                         ("村名 = 甲村", "甲村"), ("nam = 1", "nam")):
+        problem, *more = mistakes(named, **source_of(path, where))
+        assert not more
+        assert (problem.file, problem.field) == (path, "where")
+        assert problem.reason.startswith("where 条件不能用（")
+        assert words in problem.reason
+        assert "Invalid SQL query" not in problem.reason
+        assert "文件的列：村名、村代码" in problem.remedy
+        if "村明" in where:
+            assert "是否应为“村名”" in problem.remedy
+
+
+def stations_csv(path, rows):
+    head = "小区号,站址编号,x,y,运营商,频段,挂高,方位角,站型"
+    path.write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
+
+
+def test_a_missing_height_is_that_of_the_mast(town):
+    here, there = (EAST + 500, NORTH + 500), (EAST + 900, NORTH + 500)
+    stations_csv(town / "m.csv", [
+        ("a1", "S1", *here, "移动", "n41", 42, 0, ""), ("a2", "S1", *here, "移动", "n41", 0, 120, ""),
+        ("a3", "S1", *here, "移动", "n41", "", 240, "宏站"), ("a4", "S1", *here, "移动", "n41", 42, 0, ""),
+        ("a5", "S1", *here, "移动", "n41", 30, 10, ""),
+        ("a6", "S1", *here, "移动", "n41", "", 0, "室分"), ("a7", "S1", *here, "移动", "n41", "", 0, "微站"),
+        ("b1", "S2", *here, "移动", "n41", 5000, 0, ""), ("c1", "S1", *there, "移动", "n41", "", 0, ""),
+        ("d1", "", *there, "移动", "n41", 33, 0, ""), ("d2", "", *there, "移动", "n41", "", 90, "")])
+    found = layers_of(town, stations=LayerSource(path="m.csv", crs=f"EPSG:{EPSG}"))
+    heights = found.table("stations")["antenna_height_m"].to_dict()
+    assert heights == {"a1": 42.0, "a2": 42.0, "a3": 42.0, "a4": 42.0, "a5": 30.0, "a6": 3.0, "a7": 8.0, "b1": 25.0,
+                       "c1": 25.0, "d1": 33.0, "d2": 33.0}
+    told = {line.row: line for line in lines(found, "stations", "assumed")
+            if line.field == "antenna_height_m" and "其他小区" in line.reason}
+    assert {row: (line.value, line.reason) for row, line in told.items()} == {
+        "共 2 行": ("42", "没有挂高，按站址 S1 其他小区的挂高"), "12": ("33", "没有挂高，按同一位置其他小区的挂高")}
 
 
 def test_absent_points_of_a_village_need_no_place(town):

@@ -299,7 +299,7 @@ def test_a_station_off_the_grid_is_told_and_left_out(tmp_path: Path) -> None:
 
 def test_no_station_on_the_grid_at_all(tmp_path: Path) -> None:
     layers = {**ground(tmp_path), **villages(tmp_path), **stations(tmp_path, {"x": X0 + 50_000.0}), **poles(tmp_path)}
-    done = finish(study(tmp_path, layers, selection={"min_gain": 1.0}), tmp_path / "out")
+    done = finish(study(tmp_path, layers, selection={"min_gain": 1.0, "max_yuan_per_gain": 1e9}), tmp_path / "out")
     assert done.facts["indicators"]["before"]["area_share"] == 0.0
     assert done.facts["indicators"]["after"]["area_share"] > 0.0
     assert done.facts["sites"]
@@ -324,10 +324,11 @@ def test_ground_that_lies_elsewhere_makes_everything_unknown(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("limits", "stopped"), [
     ({"max_sites": 0}, "max_sites"), ({"budget_yuan": 1000.0}, "budget"), ({"budget_yuan": 0.0}, "budget"),
-    ({"min_gain": 1e6}, "min_gain")])
+    ({"min_gain": 1e6}, "min_gain"), ({"max_yuan_per_gain": 0.01}, "too_dear")])
 def test_limits_that_leave_no_site(tmp_path: Path, limits: dict[str, float], stopped: str) -> None:
     layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
-    done = finish(study(tmp_path, layers, selection={"min_gain": 0.0, **limits}), tmp_path / "out")
+    loose = {"min_gain": 0.0, "max_yuan_per_gain": 1e9}
+    done = finish(study(tmp_path, layers, selection={**loose, **limits}), tmp_path / "out")
     nothing_proposed(done)
     assert done.facts["bound"]["upper_bound"] == 0.0  # no choice within these limits serves anything
     assert done.facts["bound"]["stopped"] == stopped
@@ -366,7 +367,7 @@ def test_a_village_outside_of_the_grid_is_not_assessable(tmp_path: Path) -> None
 def test_a_4g_network_alone_is_no_5g_coverage(tmp_path: Path) -> None:
     old = stations(tmp_path, {"制式": "4G", "频段": "B3"})
     layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path), **old}
-    done = finish(study(tmp_path, layers, selection={"min_gain": 1.0}), tmp_path / "out")
+    done = finish(study(tmp_path, layers, selection={"min_gain": 1.0, "max_yuan_per_gain": 1e9}), tmp_path / "out")
     said = done.facts["indicators"]["before"]
     assert said["area_share"] == 0.0
     assert said["villages"]["failed"] == 2

@@ -122,6 +122,61 @@ def test_bullington_cases():
         assert got == pytest.approx(case.expected_L_bullington_actual_db, abs=0.1)
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("model", sorted(radio.MODELS))
+@pytest.mark.parametrize("los", [True, False])
+@pytest.mark.parametrize("at", range(5))
+def test_nan_is_never_a_path_loss(model, los, at):
+    numbers = [300.0, 3.5, 25.0, 1.5, los]
+    for d in (5.0, 300.0, 9000.0):  # nearer than the text, before and beyond the breakpoint
+        numbers[0] = d
+        assert np.isfinite(radio.path_loss_db(model, *numbers))
+        assert np.isnan(radio.path_loss_db(model, *[NAN if i == at else value for i, value in enumerate(numbers)]))
+
+
+def test_nan_spoils_its_own_element_only():
+    got = radio.path_loss_db("uma", [100.0, NAN, 100.0, 100.0], 3.5, 25.0, 1.5, [1.0, 1.0, NAN, 0.0])
+    assert np.isnan(got).tolist() == [False, True, True, False]
+    assert got[[0, 3]].tolist() == radio.path_loss_db("uma", 100.0, 3.5, 25.0, 1.5, [True, False]).tolist()
+
+
+@pytest.mark.parametrize("model", sorted(radio.MODELS))
+def test_nan_in_the_small_functions(model):
+    assert np.isnan(radio.los_probability(model, [NAN, 5.0, 200.0], [1.5, NAN, NAN])).all()
+    assert np.isnan(radio.shadow_sigma_db(model, [NAN, True, False], [True, NAN, NAN])).all()
+    assert all(np.isnan(radio.breakpoint_m(model, *[NAN if i == k else 2.0 for i in range(3)])) for k in range(3))
+    assert np.isnan(radio.element_gain_dbi([NAN, 0.0, NAN], [90.0, NAN, NAN])).all()
+    assert np.isnan(radio.pattern_loss_db([NAN, 0, 0, 0], [0, NAN, 0, 0], (np.inf, 7.0), [30, 30, NAN, 30],
+                                          [18, 18, 18, NAN])).all()
+    assert np.isnan(radio.free_space_loss_db([NAN, 0.0, 9.0], [1.0, NAN, NAN])).all()
+    assert np.isnan(radio.epre_dbm([NAN, 20.0], [273, NAN])).all()
+    np.testing.assert_array_equal(np.isnan(radio.knife_edge_loss_db([NAN, -5.0, 1.0])), [True, False, False])
+    assert np.isnan(radio.knife_edge_nu(NAN))
+
+
+@pytest.mark.parametrize("points", [2, 3, 7])
+def test_bullington_of_nan_is_nan(points):
+    d, h = np.arange(points) * 0.5, np.linspace(300.0, 420.0, points)
+    rest = [335.0, 311.5, 2.6, 8500.0]
+    assert np.isfinite(radio.bullington_loss_db(d, h, *rest))
+    for at in range(points):
+        hole = np.where(np.arange(points) == at, NAN, 0.0)
+        assert np.isnan(radio.bullington_loss_db(d, h + hole, *rest))
+        assert np.isnan(radio.bullington_loss_db(d + hole, h, *rest))
+    for at in range(4):
+        assert np.isnan(radio.bullington_loss_db(d, h, *[NAN if i == at else x for i, x in enumerate(rest)]))
+    with pytest.raises(ModelError):
+        radio.bullington_loss_db(d, [NAN], *rest)
+
+
+def test_bullington_of_a_grazing_line():
+    level = radio.bullington_loss_db([0.0, 1.0, 2.0], [0.0, 10.0, 0.0], 10.0, 10.0, 2.6, float("inf"))
+    knife = float(radio.knife_edge_loss_db(0.0))
+    assert level == pytest.approx(knife + (1 - np.exp(-knife / 6)) * 10.04)
+
+
 def test_bullington_refuses_a_profile_that_turns_back():
     with pytest.raises(ModelError):
         radio.bullington_loss_db([0, 2, 1], [0, 0, 0], 10, 10, 1.0)

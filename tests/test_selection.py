@@ -95,6 +95,9 @@ def test_dense_reach_and_negative_limit_are_refused() -> None:
         max_cover(np.eye(2), np.ones(2), 1)
     with pytest.raises(ModelError, match="max_sites"):
         max_cover(sp.eye(2).tocsr(), np.ones(2), -1)
+    for limit in (float("nan"), None, 1.5, "2"):
+        with pytest.raises(ModelError, match="max_sites"):
+            max_cover(sp.eye(2).tocsr(), np.ones(2), limit)
 
 
 @pytest.mark.shared
@@ -176,6 +179,36 @@ def test_a_site_for_a_handful_of_people_is_not_worth_it() -> None:
                           SelectionParams(spacing_m=0, min_gain=50))
     assert (answer.site_ids, answer.stopped, answer.bound_sites) == (("S0", "S1"), "min_gain", 2)
     assert answer.upper_bound == pytest.approx(140.0)
+
+
+def test_a_site_too_dear_for_what_it_brings_is_not_built() -> None:
+    answer = select_sites(candidates(x=[0.0, 900.0], cost_yuan=[1e5, 1e5]), sp.eye(2).tocsr(), np.array([80.0, 40.0]),
+                          SelectionParams(spacing_m=0, min_gain=0, max_yuan_per_gain=2000))
+    assert (answer.site_ids, answer.stopped, answer.bound_sites) == (("S0",), "too_dear", 1)
+    assert answer.barred == {"S1": ("too_dear", "")}
+
+
+def test_a_candidate_too_near_names_the_site_it_is_near_to() -> None:
+    answer = select_sites(candidates(x=[0.0, 50.0]), sp.eye(2).tocsr(), np.array([80.0, 60.0]),
+                          SelectionParams(spacing_m=100, min_gain=0))
+    assert answer.barred == {"S1": ("spacing", "S0")}
+
+
+@given(problem=problems, budget=st.floats(0, 12), limit=st.integers(0, 4), seed=st.integers(0, 99))
+def test_bound_under_a_budget_holds_for_every_affordable_choice(problem: tuple, budget: float, limit: int,
+                                                                seed: int) -> None:
+    reach, weight = problem
+    columns = reach.shape[1]
+    cost = np.random.default_rng(seed).integers(1, 8, columns).astype(float)
+    table = candidates(cost_yuan=cost.tolist())
+    answer = select_sites(table, sp.csr_matrix(reach), weight, SelectionParams(
+        max_sites=limit, budget_yuan=budget, spacing_m=0, min_gain=0, max_yuan_per_gain=1e9))
+    best = max(served(reach, weight, combo) for size in range(limit + 1)
+               for combo in itertools.combinations(range(columns), size) if cost[list(combo)].sum() <= budget)
+    assert answer.upper_bound >= best - 1e-9
+    assert answer.cost_yuan <= budget
+    chosen = tuple(int(site[1:]) for site in answer.site_ids)
+    assert answer.covered == pytest.approx(served(reach, weight, chosen))
 
 
 def test_nan_cost_names_the_site() -> None:

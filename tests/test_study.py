@@ -47,6 +47,10 @@ def test_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     ("[coverage]\nthreshold = -100\n", "threshold_dbm"),
     ("[gaps]\nvillage_rule = 'vilage_miit'\n", "village_miit_2025"),
     ("[coverag]\nthreshold_dbm = -100\n", "coverage"),
+    ("[layers.facilities]\npath='f.csv'\ncolumns = { facilty_id = '编号' }\n", "是否应为 facility_id?"),
+    ("[layers.poles]\npath='f.csv'\ncolumns = { '杆高' = '编号' }\n", "是否应为 height_m?"),
+    ("[layers.poles]\npath='f.csv'\ncolumns = { qqq = '编号' }\n", "可用:pole_id"),
+    ("[layers.heights]\npath='f.tif'\ncolumns = { height_m = 'b' }\n", "删去 columns"),
 ])
 def test_unknown_key_suggests_the_nearest(tmp_path: Path, line: str, nearest: str) -> None:
     text = GOOD.replace('[study]\nname = "试验"\ncrs = "EPSG:4547"\n', "") if "[study]" in line else GOOD
@@ -84,3 +88,45 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(StudyError, match="打不开研究文件"):
             Study.from_toml(path)
+
+
+def test_coordinates_are_columns_too(tmp_path: Path) -> None:
+    text = GOOD + "[layers.poles]\npath='p.csv'\ncolumns = { pole_id = '号', lon = 'A', lat = 'B' }\n"
+    assert Study.from_toml(write(tmp_path, text)).params.layers["poles"].columns["lon"] == "A"
+
+
+@pytest.mark.parametrize(("line", "field", "words"), [
+    ("[selection]\nmax_sites = 2.5", "selection.max_sites", "应为整数"),
+    ("[selection]\nmax_sites = 'viele'", "selection.max_sites", "应为整数"),
+    ("[selection]\nspacing_m = '5m'", "selection.spacing_m", '应为数(不加引号)(现为 "5m")'),
+    ("[selection]\nspacing_m = nan", "selection.spacing_m", "应为有限的数"),
+    ("[selection]\nmax_sites = -1", "selection.max_sites", "不得小于 0(现为 -1)"),
+    ("[selection]\ndemand_cell_m = 5000", "selection.demand_cell_m", "不得大于 1000"),
+    ("[gaps]\ngap_probability = 0.0", "gaps.gap_probability", "须大于 0"),
+    ("[gaps]\ngap_probability = 1", "gaps.gap_probability", "须小于 1"),
+    ("[candidates]\nserves = '*'", "candidates.serves", '应为列表,如 ["甲", "乙"](现为 "*")'),
+    ("[candidates]\nserves = [true]", "candidates.serves.0", "应为文字(加引号)(现为 true)"),
+    ("[coverage]\nmodel_macro = 'umi'", "coverage.model_macro", '只能写 "auto"、"uma"、"rma"'),
+    ("[layers.poles]\npath = ''", "layers.poles.path", "不能为空"),
+    ("[layers.poles]\npath = []", "layers.poles.path", "不能为空"),
+    ("[layers.poles]\npath = 7", "layers.poles.path", "应为文件路径(加引号),或文件路径的列表(现为 7)"),
+    ("[layers.poles]\npath = ['a', 7]", "layers.poles.path.1", "应为文件路径"),
+    ("[layers.poles]\npath = 'a'\ncolumns = []", "layers.poles.columns", "应为表"),
+    ("[layers]\npoles = 'a.csv'", "layers.poles", "应为表"),
+])
+def test_wrong_values_are_told_in_chinese(tmp_path: Path, line: str, field: str, words: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, line + GOOD if line.startswith("[layers]") else GOOD + line))
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert words in problem.reason
+    assert not any(word in str(caught.value) for word in ("Input", "should", "valid", "Value", "must"))
+
+
+def test_empty_name_and_yes_or_no(tmp_path: Path) -> None:
+    text = GOOD.replace('name = "试验"', 'name = ""\nsynthetic = "maybe"')
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, text))
+    assert {problem.field: problem.reason for problem in caught.value.problems} == {
+        "study.name": '取值不对:不能为空,至少 1 个字(现为 "")',
+        "study.synthetic": '取值不对:应为 true 或 false(不加引号)(现为 "maybe")'}

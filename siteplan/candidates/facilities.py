@@ -7,9 +7,12 @@ import pandas as pd
 
 from siteplan.candidates.context import CandidateContext
 from siteplan.candidates.table import empty_sites, site_ids, sites_table, text
+from siteplan.grid import sample
 
 BUILDING_SNAP_M = 30.0
 STOREY_HEIGHT_M = 3.5
+LEAST_ROOF_M = 3.0
+"""Lower values of a height raster are no roof, m."""
 
 
 def _building_of(points: gpd.GeoSeries, buildings: gpd.GeoDataFrame) -> pd.Series:
@@ -25,12 +28,15 @@ def _building_of(points: gpd.GeoSeries, buildings: gpd.GeoDataFrame) -> pd.Serie
 
 def _roof_height(facilities: gpd.GeoDataFrame, building: pd.Series, context: CandidateContext,
                  class_roof_m: pd.Series) -> pd.Series:
-    """Roof height: the building's, else the facility's own, else from its storeys, else the class default."""
+    """Roof height: the building's, the facility's own, from its storeys, of the height raster there, or the class's."""
     heights = context.tables["buildings"]["height_m"].astype("float64")
     from_building = building.map(heights).astype("float64")
     own = facilities["roof_height_m"].astype("float64")
     from_storeys = facilities["storeys"].astype("float64") * STOREY_HEIGHT_M
-    return from_building.fillna(own).fillna(from_storeys).fillna(class_roof_m)
+    there = pd.Series(sample(context.surface.clutter_m, context.surface.geobox, facilities.geometry.x.to_numpy(),
+                             facilities.geometry.y.to_numpy()), index=facilities.index, dtype="float64")
+    from_raster = there.where(there >= LEAST_ROOF_M)
+    return from_building.fillna(own).fillna(from_storeys).fillna(from_raster).fillna(class_roof_m)
 
 
 def propose(context: CandidateContext) -> gpd.GeoDataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from siteplan.candidates import facilities, poles, roofs, stations
 from siteplan.candidates.context import CandidateContext
@@ -19,6 +20,9 @@ from siteplan.candidates.refuse import (
 from siteplan.candidates.table import text
 from siteplan.candidates.thin import keep_spaced
 from siteplan.grid import sample
+
+TILT_RADIUS_M = (250.0, 1500.0)
+"""Least and greatest radius a tilt aims at (site distances of dense urban to rural scenes), m."""
 
 
 def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame
@@ -38,9 +42,9 @@ def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existin
     macro = (sites["kind"] == "macro").to_numpy()
     limit = context.params.min_distance_existing_m
     sites = refuse(sites, macro & near_points(sites, with_5g, limit), f"距现有5G宏站不足{limit:g}米")
-    radius = np.where(macro, context.equipment.site_types["macro"].planning_radius_m,
-                      context.equipment.site_types["micro"].planning_radius_m)
-    return refuse(sites, far_from_gap(sites, context.gap, context.surface, radius), "规划半径内没有覆盖空洞")
+    radius = np.where(macro, context.params.gap_radius_macro_m, context.params.gap_radius_micro_m)
+    reasons = [f"{distance:g}米内没有覆盖空洞" for distance in radius]
+    return refuse(sites, far_from_gap(sites, context.gap, context.surface, radius), reasons)
 
 
 def _refuse_crowded(sites: gpd.GeoDataFrame, order: np.ndarray, spacing_m: float, what: str) -> gpd.GeoDataFrame:
@@ -81,6 +85,24 @@ def _with_places(sites: gpd.GeoDataFrame, context: CandidateContext) -> gpd.GeoD
         lon=np.round(degrees.x, 7), lat=np.round(degrees.y, 7))
 
 
+def _tilt_radius(sites: gpd.GeoDataFrame, existing: gpd.GeoDataFrame) -> np.ndarray:
+    """Radius a new macro site's tilt aims at: distance to the nearest other 5G macro site / 1.5, within limits.
+
+    The rule of operators' tilt tables (R = nearest site distance / 1.5); NaN for sites that are not new macros.
+    """
+    masts = existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
+    radius = np.full(len(sites), np.nan)
+    new = ((sites["kind"] == "macro") & (sites["status"] != "existing")).to_numpy()
+    if new.any():
+        far = TILT_RADIUS_M[1] * 1.5
+        distance = np.full(int(new.sum()), far)
+        if len(masts):
+            tree = cKDTree(np.column_stack([masts.geometry.x, masts.geometry.y]))
+            distance = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y])[new])[0]
+        radius[new] = np.clip(distance / 1.5, *TILT_RADIUS_M)
+    return np.round(radius, 0)
+
+
 def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
     """ONE sites table: existing stations, open candidates, and refused ones with the reason.
 
@@ -104,4 +126,4 @@ def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
     if not parts:
         return existing
     table = gpd.GeoDataFrame(pd.concat(parts), crs=existing.crs).sort_index()
-    return _with_places(table, context)
+    return _with_places(table.assign(tilt_radius_m=_tilt_radius(table, existing)), context)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from siteplan.candidates.context import CandidateContext, load_mounts
 from siteplan.candidates.table import empty_sites, site_ids, sites_table, text
+from siteplan.grid import sample
 
 
 def existing_sites(context: CandidateContext) -> gpd.GeoDataFrame:
@@ -42,10 +44,13 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
         return empty_sites(stations.crs)
     masts = without.groupby("source_site", sort=True)
     first = masts.first()
+    built = np.nan_to_num(sample(context.surface.clutter_m, context.surface.geobox,
+                                 [point.x for point in first["geometry"]], [point.y for point in first["geometry"]]))
     traits = context.class_columns(pd.Series("existing_site", index=first.index))
     rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
         name=text(first["name"]), kind="macro", source="station", source_id=first.index, build="reuse",
-        owner=text(first["owner"]), department=traits["class_department"], mount="ground_tower",
+        owner=text(first["owner"]), department=traits["class_department"],
+        mount=np.where(built > 0, "roof_tower", "ground_tower"),
         antenna_height_m=masts["antenna_height_m"].max(),
         cost_yuan=context.equipment.site_types["macro"].cost_yuan + mount.cost_yuan)
     points = gpd.GeoSeries(first["geometry"].to_numpy(), crs=stations.crs)

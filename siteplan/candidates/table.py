@@ -11,7 +11,8 @@ import pandas as pd
 SITE_COLUMNS: Mapping[str, object] = {
     "name": "", "kind": "", "source": "", "source_id": "", "status": "candidate", "build": "new", "tier": 0,
     "tier_name": "", "preference": 0.0, "venue_class": "", "owner": "", "department": "", "must_open": False,
-    "must_be_free": False, "mount": "", "antenna_height_m": np.nan, "ground_m": np.nan, "networks": "*",
+    "must_be_free": False, "mount": "", "antenna_height_m": np.nan, "ground_m": np.nan, "tilt_radius_m": np.nan,
+    "networks": "*",
     "cost_yuan": 0.0, "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
     "gain_share": 0.0, "town": "", "county": "",
     "unit_code": "", "parcel_code": "", "land_use_code": "", "lon": np.nan, "lat": np.nan,

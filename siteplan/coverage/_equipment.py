@@ -14,11 +14,9 @@ from siteplan.radio import epre_dbm
 
 
 class Band(Settings):
-    """One carrier: frequency, width, resource blocks."""
+    """One carrier that a site type may name: frequency, resource blocks, technology."""
 
     freq_mhz: float = Field(ge=300, le=7125, description="centre of the downlink, MHz")
-    bandwidth_mhz: float = Field(gt=0, le=400, description="channel bandwidth, MHz")
-    scs_khz: int = Field(ge=15, le=120, description="subcarrier spacing, kHz")
     resource_blocks: int = Field(ge=6, le=275, description="resource blocks of the carrier")
     technology: Literal["5G", "4G"]
     source: str = Field(min_length=1)
@@ -47,9 +45,7 @@ class SiteType(Settings):
     antenna: str
     power_w: float = Field(gt=0, le=2000, description="total power of a sector, W")
     azimuths_deg: tuple[float, ...] = Field(description="one sector each; empty = one omni sector")
-    antenna_height_m: float = Field(gt=0, le=300, description="default height above ground, m")
-    roof_pole_m: float = Field(ge=0, le=60, description="antenna above the roof it stands on, m")
-    planning_radius_m: float = Field(gt=0, le=20000, description="radius that the tilt aims at, m")
+    planning_radius_m: float = Field(gt=0, le=20000, description="radius the tilt aims at where a site has none, m")
     cost_yuan: float = Field(ge=0, description="cost of a new site, yuan")
     source: str = Field(min_length=1)
 

@@ -59,6 +59,7 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     slope (P.526). Where the study knows no clutter, pixels that the ground leaves clear take the mean over the LOS
     probability of TR 38.901. A mast stands at the centre of its pixel. ``params.tile_px`` groups masts into parts
     that are computed with their halo and merged: it bounds memory and never changes the result.
+    sigma of the probability is hypot(shadow fading of TR 38.901, ``params.model_sigma_db``).
     """
     table = load_equipment() if equipment is None else equipment
     check_sectors(surface, sectors, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.errors import ModelError
@@ -71,7 +72,8 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
     Parameters
     ----------
     sites : GeoDataFrame
-        Points in the study CRS, index ``site_id``, with ``kind`` (macro or micro) and ``antenna_height_m``.
+        Points in the study CRS, index ``site_id``, with ``kind`` (macro or micro), ``antenna_height_m`` and, optional,
+        ``tilt_radius_m``: the radius that the tilt aims at, m.
     equipment : Equipment, optional
         What a site of each kind carries; the package's table when absent.
     networks : str or None
@@ -89,7 +91,9 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
 
     Notes
     -----
-    The tilt of a sector with an azimuth is :func:`planned_tilt_deg` of its height and the planning radius of its kind.
+    The tilt of a sector with an azimuth is :func:`planned_tilt_deg` of its height and the site's ``tilt_radius_m``;
+    where that is absent, not finite or not positive, of the planning radius of its kind. Practice takes the distance of
+    the nearest site / 1.5, so that a lone tower looks further than one in a dense network. Omni sectors have tilt 0.
     """
     table = load_equipment() if equipment is None else equipment
     unknown = sorted(set(sites["kind"].astype(str)) - set(table.site_types))
@@ -97,6 +101,7 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
         raise ModelError(f"site kinds without equipment: {', '.join(unknown)}; known: {', '.join(table.site_types)}")
     parts = []
     place = np.arange(len(sites))
+    wanted_m = _tilt_radius_m(sites)
     kinds = sites["kind"].astype(str).to_numpy()
     serves = np.full(len(sites), networks, object) if networks is not None else sites["networks"].to_numpy(object)
     for name in sorted(table.site_types):
@@ -104,7 +109,8 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
         antenna, band = table.antennas[kind.antenna], table.bands[kind.band]
         for number, azimuth in enumerate(kind.azimuths_deg or (np.nan,), start=1):
             heights = sites["antenna_height_m"].to_numpy(float)[chosen]
-            tilts = [planned_tilt_deg(h, kind.planning_radius_m, antenna.vertical_deg) for h in heights]
+            radii = np.where(np.isnan(wanted_m[chosen]), kind.planning_radius_m, wanted_m[chosen])
+            tilts = [planned_tilt_deg(h, r, antenna.vertical_deg) for h, r in zip(heights, radii, strict=True)]
             parts.append(pd.DataFrame({
                 "x": sites.geometry.x.to_numpy(float)[chosen], "y": sites.geometry.y.to_numpy(float)[chosen],
                 "antenna_height_m": heights, "azimuth_deg": float(azimuth),
@@ -119,10 +125,57 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
     return out[[*SECTOR_COLUMNS, "site_id"]]
 
 
+def _tilt_radius_m(sites: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Each site's own tilt radius, m; NaN where the table has none that is finite and positive."""
+    if "tilt_radius_m" not in sites.columns:
+        return np.full(len(sites), np.nan)
+    radius: NDArray[np.float64] = sites["tilt_radius_m"].to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isfinite(radius) & (radius > 0.0), radius, np.nan)
+
+
 def on_grid(surface: Surface, sectors: pd.DataFrame) -> pd.Series:
     """True for the sectors whose mast stands on a pixel of the surface (bool, index of the table)."""
     rows, cols = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
     return pd.Series(inside(surface.geobox, rows, cols), index=sectors.index, name="on_grid")
+
+
+def below_roof(surface: Surface, sectors: pd.DataFrame) -> pd.Series:
+    """How far each antenna is below the top of the clutter on its own pixel: a mast in or beside a higher building.
+
+    Parameters
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        With ``x``, ``y`` (finite) and ``antenna_height_m``; ``SECTOR_COLUMNS`` in general.
+
+    Returns
+    -------
+    Series of float
+        Metres, index of the table, name ``below_roof_m``; 0 where the antenna is as high as the clutter or higher, and
+        where the mast stands outside of the grid; NaN for an antenna of unknown height.
+
+    Notes
+    -----
+    Prediction takes an antenna where the table has it and looks past its own pixel: a sector named here is predicted
+    as if it hung outside of the wall. Indoor sectors count as any other.
+
+    Examples
+    --------
+    >>> from siteplan.grid import study_geobox
+    >>> box = study_geobox((0.0, 0.0, 20.0, 10.0), "EPSG:4547", 10.0)
+    >>> roofs = np.array([[18.0, 0.0]], np.float32)
+    >>> surface = Surface(box, np.zeros_like(roofs), roofs, np.ones(roofs.shape, bool), True)
+    >>> masts = pd.DataFrame({"x": [5.0, 5.0, 15.0], "y": 5.0, "antenna_height_m": [15.0, 25.0, 8.0]})
+    >>> below_roof(surface, masts).tolist()
+    [3.0, 0.0, 0.0]
+    """
+    rows, cols = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
+    here = inside(surface.geobox, rows, cols)
+    roof_m = np.full(len(sectors), -np.inf, np.float32)
+    roof_m[here] = surface.clutter_m[rows[here], cols[here]]
+    height_m = sectors["antenna_height_m"].to_numpy(np.float32)  # the clutter's precision: equal heights are equal
+    below_m = np.maximum(roof_m - height_m, 0.0).astype(np.float64)
+    return pd.Series(below_m, index=sectors.index, name="below_roof_m")
 
 
 def check_sectors(surface: Surface, sectors: pd.DataFrame, equipment: Equipment) -> None:

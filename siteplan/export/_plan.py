@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,29 @@ FILES: tuple[tuple[str, Writer], ...] = (
 """Deliverables in the order in which they are written; ``plan.json`` last."""
 
 
+def open_folder(target: Path) -> Path:
+    """A new temporary folder inside the output folder, which is made when absent.
+
+    Raises
+    ------
+    ExportError
+        The folder cannot be made or written to.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".siteplan-", dir=target))
+    except OSError as error:
+        raise ExportError(f"成果目录 {target} 不能写入:{error.strerror or error}") from error
+
+
+def check_folder(out: Path) -> None:
+    """Raise ExportError when the output folder cannot be written to; leaves nothing behind."""
+    new = [path for path in (out, *out.parents) if not path.exists()]
+    open_folder(out).rmdir()
+    for path in new:
+        path.rmdir()
+
+
 def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) -> dict[str, Path]:
     """Write every deliverable of a plan into a folder.
 
@@ -169,16 +194,14 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
         A file could not be written or did not read back; nothing in ``out`` was touched.
     """
     target = Path(out)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".siteplan-", dir=target))
-    except OSError as error:
-        raise ExportError(f"成果目录 {target} 不能写入:{error.strerror or error}") from error
+    staging = open_folder(target)
+    start = time.process_time()
     try:
         for name, writer in (*extra, *FILES):
             draft = staging / name
             draft.parent.mkdir(parents=True, exist_ok=True)
-            writer(plan, draft)
+            spent = {"write": round(time.process_time() - start, 3)}
+            writer(replace(plan, timings={**plan.timings, **spent}) if name == "plan.json" else plan, draft)
         ready = sorted(path for path in staging.rglob("*") if path.is_file())
         in_the_way = [path.name for path in ready if (target / path.relative_to(staging)).is_dir()]
         if in_the_way:

@@ -64,12 +64,12 @@ def _judge_village(points: pd.DataFrame, rule: Rule) -> tuple[str, float, str]:
     for kind in rule.kinds:
         rows = points[points["kind"] == kind]
         there = rows[rows["exists"].astype(bool)]
-        if rows.empty or there["p"].isna().any():
+        if (there["p"] < rule.point_probability).any():
+            failed.append(KIND_ZH[kind])
+        elif rows.empty or there["p"].isna().any():
             missing.append(KIND_ZH[kind])
         elif there.empty:
             absent.append(KIND_ZH[kind])
-        elif (there["p"] < rule.point_probability).any():
-            failed.append(KIND_ZH[kind])
     note = f"(本村不设{'、'.join(absent)})" if absent else ""
     if failed:
         extra = f";{'、'.join(missing)}缺点位数据" if missing else ""

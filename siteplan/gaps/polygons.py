@@ -14,6 +14,8 @@ from siteplan.gaps.demand import Demand
 from siteplan.grid import rasterize
 from siteplan.params import GapParams
 
+FAR_M = 1500.0
+"""A gap further than this from the nearest 5G site lacks a site; a nearer one is mostly shadowed. Editable default."""
 GAP_COLUMNS = ["rank_no", "area_m2", "demand", "demand_kind", "reason", "villages", "zones", "nearest_site",
                "distance_m", "geometry"]
 
@@ -61,6 +63,19 @@ def _nearest_sites(gaps: gpd.GeoDataFrame, sites: gpd.GeoDataFrame) -> pd.DataFr
     return out
 
 
+def _reasons(unserved: np.ndarray, distance_m: pd.Series) -> list[str]:
+    """Why nothing covers a gap, as far as distance and the computed range tell."""
+    words = []
+    for nothing, distance in zip(unserved, distance_m, strict=True):
+        if nothing or np.isnan(distance):
+            words.append("计算范围内无5G基站")
+        elif distance > FAR_M:
+            words.append(f"最近5G基站在{distance / 1000:.1f}公里外,距离远")
+        else:
+            words.append(f"最近5G基站{distance:.0f}米,信号被地形或建筑遮挡,或天线背向")
+    return words
+
+
 def find_gaps(probability: np.ndarray, served: np.ndarray, demand: Demand, boundary: gpd.GeoDataFrame,
               sites: gpd.GeoDataFrame, params: GapParams, *, villages: gpd.GeoDataFrame | None = None,
               zones: gpd.GeoDataFrame | None = None) -> gpd.GeoDataFrame:
@@ -99,12 +114,12 @@ def find_gaps(probability: np.ndarray, served: np.ndarray, demand: Demand, bound
     unserved = np.bincount(flat, weights=~served.ravel(), minlength=count + 1)
     gaps = gpd.GeoDataFrame({
         "area_m2": pixels[numbers] * pixel_area, "demand": people[numbers], "demand_kind": demand.kind,
-        "reason": np.where(unserved[numbers] > 0.5 * pixels[numbers], "计算范围内无5G基站", "有基站但信号弱(距离远或受遮挡)"),
     }, geometry=[polygons[number] for number in numbers], crs=boundary.crs)
     inner = gaps.geometry.representative_point()
     gaps.index = pd.Index([f"G-{x:.0f}-{y:.0f}" for x, y in zip(inner.x, inner.y, strict=True)], name="gap_id",
                           dtype="str")
     gaps = gaps.join(_nearest_sites(gaps, sites))
+    gaps["reason"] = _reasons(unserved[numbers] > 0.5 * pixels[numbers], gaps["distance_m"])
     for column, areas in (("villages", villages), ("zones", zones)):
         gaps[column] = _names_touched(gaps, areas) if areas is not None else ""
     gaps = gaps.sort_index().sort_values(["demand", "area_m2"], ascending=False, kind="stable")

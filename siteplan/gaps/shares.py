@@ -36,10 +36,11 @@ class AreaPixels:
 
     def mean(self, values: np.ndarray, weight: np.ndarray | None = None) -> pd.Series:
         """Mean of the known pixels of each area, weighted by their fraction (times ``weight``); NaN where none is."""
+        flat = self._flat(values)
         known = (~np.isnan(np.asarray(values, dtype=np.float64))).astype(np.float64)
         base = known if weight is None else known * weight
         total = self.fractions @ base.ravel()
-        served = self.fractions @ (self._flat(values) * base.ravel())
+        served = self.fractions @ (flat * base.ravel())
         return pd.Series(np.divide(served, total, out=np.full(len(total), np.nan), where=total > 0), index=self.index)
 
     def _flat(self, values: np.ndarray) -> np.ndarray:
@@ -58,6 +59,8 @@ def area_pixels(geobox: GeoBox, areas: gpd.GeoDataFrame) -> AreaPixels:
     ------
     CrsError
         Areas and geobox do not share a CRS.
+    ModelError
+        An area is not a polygon.
     """
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
@@ -67,6 +70,9 @@ def area_pixels(geobox: GeoBox, areas: gpd.GeoDataFrame) -> AreaPixels:
         raise CrsError(f"areas are in {areas.crs}, the raster in {geobox.crs}: bring both into one CRS first")
     shape = (len(areas), geobox.shape[0] * geobox.shape[1])
     usable = np.flatnonzero(~(areas.geometry.isna() | areas.geometry.is_empty).to_numpy())
+    kinds = set(areas.geometry.iloc[usable].geom_type) - {"Polygon", "MultiPolygon"}
+    if kinds:
+        raise ModelError(f"areas must be polygons, found {', '.join(sorted(kinds))}")
     if len(usable) == 0:
         return AreaPixels(sp.csr_matrix(shape), areas.index, geobox)
     box = geobox.boundingbox

@@ -25,6 +25,7 @@ class FileLog:
         self.file = file
         self.ledger = ledger
         self.problems: list[Problem] = []
+        self.mistakes: list[Problem] = []
 
     def line(self, row: str, field: str, value: object, action: str, reason: str, remedy: str) -> None:
         """One line about one row, or about the file when `row` is empty."""
@@ -46,3 +47,8 @@ class FileLog:
     def problem(self, reason: str, remedy: str, field: str = "") -> None:
         """The file cannot be used."""
         self.problems.append(Problem(self.layer, self.file, "", field, reason, remedy))
+
+    def mistake(self, reason: str, remedy: str, field: str) -> None:
+        """The study file says something the file does not have: a problem that stops the run, whatever the layer."""
+        self.problem(reason, remedy, field)
+        self.mistakes.append(self.problems[-1])

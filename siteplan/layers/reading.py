@@ -20,7 +20,17 @@ from siteplan.layers import ground, spreadsheets, vectors
 from siteplan.layers.collection import InputFile, Layers, Raster
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.raw_table import RawTable
-from siteplan.layers.typing_rows import Frame, TypedRows, crs_text, finish_table, place_rows, type_rows, unswap
+from siteplan.layers.typing_rows import (
+    Frame,
+    TypedRows,
+    crs_text,
+    finish_table,
+    fit_columns,
+    place_rows,
+    type_rows,
+    unswap,
+)
+from siteplan.layers.where import column_remedy, nearest_field, override_keys
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, LayerSource
 
 REQUIRED = (("ground", "heights"), ("villages", "zones"))
@@ -101,6 +111,7 @@ class _Reader:
         self.rasters: dict[str, Raster] = {}
         self.files: list[InputFile] = []
         self.problems: list[Problem] = []
+        self.mistakes: list[Problem] = []
 
     def raw_tables(self, path: str, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
         """Raw tables of one file; problems are logged."""
@@ -120,12 +131,14 @@ class _Reader:
 
     def choose_crs(self, sources: Mapping[str, LayerSource]) -> pyproj.CRS:
         """The zone of the boundary, or of the first vector layer that can be read."""
+        met: list[Problem] = []
         for name, source in sources.items():
             if name in RASTER_LAYERS or (name == "population" and _is_raster(source)) or name == "decisions":
                 continue
             for path in _paths(source):
                 log = FileLog(name, path, InputLedger())
                 centre = _centre(self.raw_tables(path, source, log), source, log)
+                met += log.problems
                 if centre is None:
                     continue
                 try:
@@ -138,7 +151,8 @@ class _Reader:
                     reason = f"中心经度 {centre[0]:.3f} 不在中国的三度带范围内，用 UTM"
                 self.ledger.add("study", "", "", "crs", crs_text(chosen), "assumed", reason, remedy)
                 return chosen
-        self.check_required(sources, [Problem("study", "", "", "crs", "没有一个图层能读出位置，选不了坐标系", "在 [study] 写明 crs")])
+        lost = Problem("study", "", "", "crs", "没有一个图层能读出位置，选不了坐标系", "改正各图层的问题，或在 [study] 写明 crs")
+        self.check_required(sources, [*dict.fromkeys(met), lost])
         raise CrsError("没有坐标系：请在 [study] 写明 crs")
 
     def read_table_layer(self, name: str, source: LayerSource, frame: Frame) -> None:
@@ -146,15 +160,17 @@ class _Reader:
         parts: list[TypedRows] = []
         facts: list[tuple[str, str, int, str, str]] = []
         problems: list[Problem] = []
+        columns = _ColumnCheck(name, source)
         for path in _paths(source):
             log = FileLog(name, path, self.ledger)
             typed, encodings = [], []
             for raw in self.raw_tables(path, source, log):
-                found = type_rows(raw, source, frame, log)
+                found = type_rows(raw, columns.fit(raw, log), frame, log)
                 if found is not None:
                     typed.append(found)
                     encodings.append(raw.encoding)
             problems += log.problems
+            self.mistakes += log.mistakes
             if typed:
                 parts += typed
                 facts.append((path, encodings[0], sum(part.rows_in for part in typed), typed[0].crs, typed[0].datum))
@@ -165,13 +181,18 @@ class _Reader:
             self.files.append(InputFile(name, path, size, digest, encoding, crs, datum, rows_in, kept, rows_in - kept))
         if table is not None and len(table):
             self.tables[name] = table
-        elif not problems:
+        elif not problems and not columns.mistakes():
             problems.append(Problem(name, "、".join(_paths(source)), "", "", "没有一行可用", "见数据问题清单中被拒绝的行"))
-        self.problems += problems
+        self.problems += [*problems, *columns.mistakes()]
+        self.mistakes += columns.mistakes()
 
     def read_raster_layer(self, name: str, source: LayerSource) -> None:
         """Read all tiles of a raster layer."""
-        parts, log = [], FileLog(name, "", self.ledger)
+        parts, log = [], FileLog(name, "、".join(_paths(source)), self.ledger)
+        if source.columns:
+            log.mistake("栅格图层没有列，不用 columns", "删去 columns，或换用矢量文件", "columns")
+            self.problems += log.problems
+            self.mistakes += log.mistakes
         for path in _paths(source):
             log = FileLog(name, path, self.ledger)
             full = self.root / path
@@ -198,8 +219,9 @@ class _Reader:
                 self.rasters[name] = Raster(*joined)
 
     def check_required(self, sources: Mapping[str, LayerSource], more: list[Problem] | None = None) -> None:
-        """Raise if a required layer is unusable; else what is wrong with optional layers goes to the ledger."""
-        fatal = [problem for problem in self.problems if problem.layer in ESSENTIAL or problem.layer not in LAYER_NAMES]
+        """Raise if a required layer is unusable or the study file is mistaken; else optional layers get their lines."""
+        fatal = [problem for problem in self.problems if problem.layer in ESSENTIAL
+                 or problem.layer not in LAYER_NAMES or problem in self.mistakes]
         fatal += more or []
         for pair in REQUIRED:
             if not any(name in self.tables or name in self.rasters for name in pair) and more is None:
@@ -209,17 +231,54 @@ class _Reader:
                                          f"在研究文件增加 [layers.{pair[0]}] 或 [layers.{pair[1]}]"))
         if fatal:
             others = [problem for problem in self.problems if problem not in fatal]
-            raise LayerError("必需图层不能使用：", [*fatal, *others])
+            only_words = all(problem in self.mistakes for problem in fatal)
+            raise LayerError("研究文件写的列名或条件与数据对不上：" if only_words else "必需图层不能使用：", [*fatal, *others])
         for problem in self.problems:
             self.ledger.add(problem.layer, problem.file, "", problem.field, "", "refused", problem.reason,
                             problem.remedy)
+
+
+class _ColumnCheck:
+    """The ``columns`` of a layer against its files: what no file has is a mistake of the study file."""
+
+    def __init__(self, layer: str, source: LayerSource) -> None:
+        self.layer = layer
+        self.source = source
+        self.met: set[str] = set()
+        self.have: dict[str, None] = {}
+
+    def fit(self, raw: RawTable, log: FileLog) -> LayerSource:
+        """The source with the columns this table has; one line for each it has not."""
+        columns = [str(column) for column in raw.frame.columns]
+        if not columns or (not len(raw.frame) and log.file.lower().endswith(".pbf")):  # tags come with the features
+            return self.source.model_copy(update={"columns": {}})
+        fitted = fit_columns(raw, self.source)
+        self.met |= set(fitted.columns)
+        self.have |= dict.fromkeys(columns)
+        for field, column in self.source.columns.items():
+            if field not in fitted.columns:
+                log.line("", f"columns.{field}", column, "note", "这个文件没有 columns 写的这一列，按列名自动识别", "核对列名")
+        return fitted
+
+    def mistakes(self) -> list[Problem]:
+        """Fields the layer does not know, and columns that none of its files has."""
+        found, files = [], "、".join(_paths(self.source))
+        for field, column in self.source.columns.items():
+            place = (self.layer, files, "", f"columns.{field}")
+            if field not in override_keys(self.layer):
+                near = nearest_field(self.layer, field)
+                remedy = f"是否应为 {near}？" if near else f"可用：{'、'.join(override_keys(self.layer))}"
+                found.append(Problem(*place, f"图层 {self.layer} 没有这个字段", remedy))
+            elif self.have and field not in self.met:
+                found.append(Problem(*place, f"文件没有“{column}”这一列", column_remedy(column, list(self.have))))
+        return found
 
 
 def _centre(raws: Iterator[RawTable], source: LayerSource, log: FileLog) -> tuple[float, float] | None:
     """Longitude and latitude of the middle of the first raw table that has a place."""
     for raw in raws:
         try:
-            placed = place_rows(raw, source, log)
+            placed = place_rows(raw, fit_columns(raw, source), log)
             if placed is None or placed[0].geometry is None or placed[0].crs is None:
                 continue
             located = unswap(placed[0], log, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sqlite3
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from siteplan.layers.encodings import text_encoding
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.raw_table import RawTable
+from siteplan.layers.where import select_rows
 from siteplan.params import LayerSource
 from siteplan.schema import coordinate_words, layer_schema, normalise_word
 
@@ -71,15 +71,15 @@ def read_xlsx(path: Path, source: LayerSource, log: FileLog) -> RawTable | None:
     return _table(cells, source, "", log)
 
 
-def _known_words(layer: str) -> set[str]:
+def _known_words(layer: str, source: LayerSource) -> set[str]:
     schema = layer_schema(layer)
     words = {normalise_word(word) for spec in schema.fields.values() for word in (spec.name, spec.zh, *spec.accepts)}
+    words |= {normalise_word(word.split("(")[0].split("（")[0]) for word in source.columns.values()}
     return words | {normalise_word(word) for words in coordinate_words().values() for word in words}
 
 
-def _header_row(cells: Sequence[tuple[int, list[Any]]], layer: str) -> int:
+def _header_row(cells: Sequence[tuple[int, list[Any]]], known: set[str]) -> int:
     """Position of the row that looks most like a header (titles may stand above it)."""
-    known = _known_words(layer)
 
     def score(record: list[Any]) -> int:
         return sum(normalise_word(str(cell).split("(")[0].split("（")[0]) in known for cell in record if cell)
@@ -91,7 +91,7 @@ def _table(cells: list[tuple[int, list[Any]]], source: LayerSource, encoding: st
     if not cells:
         log.problem("没有任何内容", "核对文件")
         return None
-    place = _header_row(cells, log.layer)
+    place = _header_row(cells, _known_words(log.layer, source))
     if place:
         log.line("", "", cells[place][0], "note", f"表头在第 {cells[place][0]} 行，其上的标题行未读", "无需处理")
     header = _unique_names(cells[place][1], log)
@@ -104,7 +104,7 @@ def _table(cells: list[tuple[int, list[Any]]], source: LayerSource, encoding: st
     frame = pd.DataFrame(body, columns=pd.Index(header, dtype=object), dtype=object)
     labels = np.array(rows, dtype=object)
     if source.where:
-        keep = _select(frame, source.where, log)
+        keep = select_rows(frame, source.where, log)
         if keep is None:
             return None
         frame, labels = frame.iloc[keep].reset_index(drop=True), labels[keep]
@@ -120,24 +120,3 @@ def _unique_names(record: Iterable[Any], log: FileLog) -> list[str]:
             name = f"{name}#{number}"
         names.append(name)
     return names
-
-
-def _select(frame: pd.DataFrame, where: str, log: FileLog) -> list[int] | None:
-    """Positions of the rows that satisfy a WHERE clause (SQLite in memory, read only)."""
-    names = ", ".join('"' + name.replace('"', '""') + '" NUMERIC' for name in frame.columns)
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute(f"CREATE TABLE t ({names})")
-        marks = ", ".join("?" * len(frame.columns))
-        plain = [[cell if isinstance(cell, (int, float, type(None))) else str(cell) for cell in row]
-                 for row in frame.itertuples(index=False, name=None)]
-        connection.executemany(f"INSERT INTO t VALUES ({marks})", plain)
-        connection.execute("PRAGMA query_only = ON")
-        found = connection.execute(f"SELECT rowid FROM t WHERE {where} ORDER BY rowid").fetchall()
-    except sqlite3.Error as error:
-        log.problem(f"where 条件不能用（{error}）", "核对列名和写法", "where")
-        return None
-    finally:
-        connection.close()
-    log.line("", "where", where, "note", f"按 where 条件选出 {len(found)} 行，共 {len(frame)} 行", "无需处理")
-    return [row[0] - 1 for row in found]

@@ -116,10 +116,11 @@ def _is_omni(value: object) -> bool:
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Fill what planning needs, each assumption with a line; sectors with an impossible azimuth are refused."""
-    out = _with_power(_with_antenna(_with_radio(table, log), log), log)
     bounds = shapely.bounds(shapes)
-    lone = out["source_site"].isna().to_numpy()
     places = [f"P{east:.0f}-{north:.0f}" if np.isfinite(east) else "" for east, north in bounds[:, :2] / 10.0]
+    out = _with_mast_height(_with_radio(table, log), places, log)
+    out = _with_power(_with_antenna(out, log), log)
+    lone = out["source_site"].isna().to_numpy()
     log.rows(out["source_row"].to_numpy()[lone], "source_site", "", "assumed", "没有站址编号，同一位置（10 m）算一个站址", "补填站址编号")
     sites = out["source_site"].where(~lone, pd.Series(places, index=out.index, dtype="str"))
     return out.assign(source_site=sites), np.zeros(len(out), dtype=bool)
@@ -172,6 +173,39 @@ def _with_radio(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     by_freq = _in_ranges(out["freq_mhz"].where(told), "network")
     out = _assume(out, "network", by_freq, log, "没有运营商，按频率的持有者", remedy)
     return _assume(out, "network", _text(UNKNOWN_NETWORK, out.index), log, "没有运营商", remedy)
+
+
+def _with_mast_height(table: pd.DataFrame, places: list[str], log: FileLog) -> pd.DataFrame:
+    """Missing heights from the other sectors of the mast: same site and place, the commonest height (the lower of two).
+
+    Indoor sectors neither give nor take; a sector whose kind is given takes from that kind only.
+    """
+    sites, here = table["source_site"].fillna("").astype(object), pd.Series(places, index=table.index, dtype=object)
+    masts = pd.Series(list(zip(sites, here, strict=True)), index=table.index, dtype=object)
+    height, kind = table["antenna_height_m"], table["kind"]
+    low = height < load_bands()["assumed"]["micro_below_m"]
+    stands = kind.fillna(_text(np.where(low, "micro", "macro"), table.index))
+    giving = height.notna() & (here != "") & (stands != "indoor")
+    taking = height.isna() & (here != "") & (kind.fillna("") != "indoor")
+    wanted = set(masts[taking])
+    given: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for mast, standing, metres in zip(masts[giving], stands[giving], height[giving], strict=True):
+        if mast in wanted:
+            given.setdefault(mast, []).append((standing, metres))
+    filled = height.copy()
+    taken: dict[tuple[str, float], list[str]] = {}
+    for row in np.flatnonzero(taking.to_numpy()):
+        own = kind.iloc[row]
+        heights = [metres for standing, metres in given.get(masts.iloc[row], []) if pd.isna(own) or standing == own]
+        if heights:
+            value = min(set(heights), key=lambda metres: (-heights.count(metres), metres))
+            filled.iloc[row] = value
+            name = sites.iloc[row] or table["name"].iloc[row]
+            name = "同一位置" if pd.isna(name) else f"站址 {name} "
+            taken.setdefault((name, value), []).append(table["source_row"].iloc[row])
+    for (name, value), rows in taken.items():
+        log.rows(rows, "antenna_height_m", f"{value:g}", "assumed", f"没有挂高，按{name}其他小区的挂高", "补填挂高")
+    return table.assign(antenna_height_m=filled)
 
 
 def _with_antenna(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from siteplan import crs as crs_module
-from siteplan.errors import CrsError, StudyError
+from siteplan.errors import CrsError
 from siteplan.input_ledger import InputLedger
 from siteplan.layers.coordinates import locate
 from siteplan.layers.file_log import FileLog
@@ -23,7 +23,7 @@ from siteplan.layers.kinds import column_order, kind_of
 from siteplan.layers.raw_table import RawTable
 from siteplan.layers.values import read_column
 from siteplan.params import LayerSource
-from siteplan.schema import coordinate_words, layer_schema, match_columns, table_schema
+from siteplan.schema import find_column, layer_schema, match_columns, table_schema
 
 Mask = NDArray[np.bool_]
 
@@ -75,13 +75,18 @@ def unswap(raw: RawTable, log: FileLog, box: tuple[float, float, float, float] |
     return RawTable(raw.frame, raw.rows, swap(raw.geometry, swapped, log, raw.rows), raw.crs, raw.encoding)
 
 
+def fit_columns(raw: RawTable, source: LayerSource) -> LayerSource:
+    """The source with those of its `columns` that this table has, spelled as the table spells them."""
+    have = [str(column) for column in raw.frame.columns]
+    found = {field: find_column(have, column) for field, column in source.columns.items()}
+    return source.model_copy(update={"columns": {field: column for field, column in found.items() if column}})
+
+
 def _match(frame: pd.DataFrame, source: LayerSource, used: tuple[str, ...], log: FileLog,
            ) -> tuple[dict[str, str], dict[str, float]]:
     fields = layer_schema(log.layer).fields
-    for name in sorted(set(source.columns) - set(fields) - set(coordinate_words())):
-        raise StudyError(f"columns 里的字段 {name!r} 不属于图层 {log.layer}；可用：{'、'.join(fields)}")
-    columns = [str(column) for column in frame.columns if column not in used]
     override = {field: column for field, column in source.columns.items() if field in fields}
+    columns = [str(column) for column in frame.columns if column not in used or column in override.values()]
     found = match_columns(columns, fields.values(), override)
     for column, text in found.notes:
         log.line("", column, "", "note", text, "需要另一列时在 columns 写明")
@@ -125,7 +130,7 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
         located = unswap(located, log, study.box)
         table, refused = _typed(located, source, used, log)
         shapes = _study_shapes(located, source, study)
-    except (CrsError, StudyError) as error:
+    except CrsError as error:
         problem = error.problems[0] if error.problems else None
         log.problem(problem.reason if problem else str(error), problem.remedy if problem else "核对研究文件", "")
         return None

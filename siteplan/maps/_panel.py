@@ -91,7 +91,8 @@ def describe_bound(plan: Plan) -> Json:
     """How good the choice is: demand served, upper bound, optimality gap, and why it stopped."""
     selection = plan.selection
     gap = float(selection.optimality_gap)
-    stops = {"max_sites": "已达站址数上限", "budget": "已达预算上限", "no_gain": "再建无新增覆盖", "min_gain": "其余候选新增需求太少",
+    stops = {"max_sites": "已达站址数上限", "budget": "已达预算上限", "no_gain": "再建无新增覆盖",
+             "min_gain": "其余候选新增需求太少", "too_dear": "其余候选造价过高",
              "spacing": "受站间距限制"}
     return {
         "covered": as_number(selection.covered), "upper": as_number(selection.upper_bound),

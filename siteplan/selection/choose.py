@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +37,11 @@ class Selection:
     multipliers : ndarray
         Per demand cell; see :func:`bound_from_multipliers`.
     stopped : str
-        Why no further site was chosen: ``max_sites``, ``budget``, ``min_gain``, ``spacing``, ``no_gain``.
+        Why no further site was chosen: ``max_sites``, ``budget``, ``min_gain``, ``too_dear``, ``spacing``, ``no_gain``.
     bound_sites : int
         Number of sites the bound is about: ``max_sites``, or the number chosen where the rest was not worth a site.
+    barred : mapping of str to (str, str)
+        Candidates that broke a limit when their turn came: the limit, and the chosen site that is too near (or "").
     """
 
     site_ids: tuple[str, ...]
@@ -52,6 +55,7 @@ class Selection:
     multipliers: np.ndarray
     stopped: str
     bound_sites: int
+    barred: Mapping[str, tuple[str, str]]
 
     @property
     def optimality_gap(self) -> float:
@@ -66,31 +70,38 @@ class _Limits:
         self._xy, self._cost, self._params = xy, cost, params
         self._taken: list[int] = []
         self._spent = 0.0
-        self._reasons: set[str] = set()
+        self.barred: dict[int, tuple[str, int]] = {}
 
     @property
     def stopped(self) -> str:
         """The reason that matters most for what could not be chosen."""
-        return next((reason for reason in ("budget", "min_gain", "spacing") if reason in self._reasons), "no_gain")
+        found = {reason for reason, _ in self.barred.values()}
+        return next((reason for reason in ("budget", "min_gain", "too_dear", "spacing") if reason in found), "no_gain")
 
     def admit(self, column: int, gain: float) -> bool:
         """False when the column breaks a limit; limits only tighten, so it never can be chosen later."""
-        reason = self._fault(column, gain)
-        if reason:
-            self._reasons.add(reason)
-        return not reason
+        fault = self._fault(column, gain)
+        if fault is not None:
+            self.barred[column] = fault
+        return fault is None
 
-    def _fault(self, column: int, gain: float) -> str:
-        if gain < self._params.min_gain:
-            return "min_gain"
-        budget = self._params.budget_yuan
-        if budget is not None and self._spent + self._cost[column] > budget:
-            return "budget"
+    def _fault(self, column: int, gain: float) -> tuple[str, int] | None:
+        """The limit that is broken, and the chosen column that is too near (-1 for other limits)."""
         if self._taken:
             distance = np.hypot(*(self._xy[self._taken] - self._xy[column]).T)
-            if float(distance.min()) < self._params.spacing_m:
-                return "spacing"
-        return ""
+            nearest = int(distance.argmin())
+            if distance[nearest] < self._params.spacing_m:
+                return "spacing", self._taken[nearest]
+        if gain <= 0:
+            return "no_gain", -1
+        if gain < self._params.min_gain:
+            return "min_gain", -1
+        if self._cost[column] > gain * self._params.max_yuan_per_gain:
+            return "too_dear", -1
+        budget = self._params.budget_yuan
+        if budget is not None and self._spent + self._cost[column] > budget:
+            return "budget", -1
+        return None
 
     def take(self, column: int) -> None:
         """Count the column as chosen."""
@@ -134,8 +145,11 @@ def select_sites(candidates: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarra
     chosen, gains, _ = lazy_greedy(sp.csc_matrix(matrix[:, order]), weights, score[order], params.max_sites, limits)
     covered = float(np.sum(gains))
     stopped = "max_sites" if len(chosen) >= params.max_sites else limits.stopped
-    count = len(chosen) if stopped == "min_gain" else params.max_sites
+    count = len(chosen) if stopped in ("min_gain", "too_dear") else params.max_sites
     bound, multipliers = proved_bound(matrix, weights, covered, count, cost, params.budget_yuan)
-    ids = tuple(str(candidates.index[order[column]]) for column in chosen)
+    names = [str(candidates.index[number]) for number in order]
+    ids = tuple(names[column] for column in chosen)
+    barred = {names[column]: (reason, names[other] if other >= 0 else "")
+              for column, (reason, other) in limits.barred.items()}
     return Selection(ids, np.array(gains), float(cost[order][chosen].sum()), covered, bound, matrix, weights,
-                     tuple(map(str, candidates.index)), multipliers, stopped, count)
+                     tuple(map(str, candidates.index)), multipliers, stopped, count, barred)

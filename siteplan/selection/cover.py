@@ -101,7 +101,7 @@ def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, li
         rows = columns[start[column]:start[column + 1]]
         gain = float(left[rows].sum())
         value = gain * score[column]
-        if value <= 0 or (gate is not None and not gate.admit(column, gain)):
+        if (gate is not None and not gate.admit(column, gain)) or value <= 0:
             continue
         if heap and (-value, column) > heap[0]:
             heapq.heappush(heap, (-value, column))
@@ -183,6 +183,13 @@ def _tighten_bound(matrix: sp.csc_matrix, weight: np.ndarray, served: float, max
     return (best, best_lam) if best <= reachable else (reachable, np.where(lost, weight, 0.0))
 
 
+def _whole_number(value: object) -> int:
+    """A count >= 0; ModelError for anything else."""
+    if isinstance(value, int | float | np.integer | np.floating) and float(value).is_integer() and value >= 0:
+        return int(value)
+    raise ModelError(f"max_sites must be a whole number >= 0, not {value!r}")
+
+
 def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
     """Greedy maximal covering with a valid upper bound.
 
@@ -214,9 +221,7 @@ def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
     ([0, 2], 12.0, 12.0)
     """
     matrix, weights = checked_problem(reach, weight)
-    if int(max_sites) != max_sites or max_sites < 0:
-        raise ModelError(f"max_sites must be a whole number >= 0, not {max_sites!r}")
-    limit = int(max_sites)
+    limit = _whole_number(max_sites)
     chosen, gains, left = lazy_greedy(matrix, weights, np.ones(matrix.shape[1]), limit)
     covered = float(weights.sum() - left.sum()) if chosen else 0.0
     bound, multipliers = proved_bound(matrix, weights, covered, limit, None, None)

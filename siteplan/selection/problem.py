@@ -34,13 +34,29 @@ class DemandCells:
         return len(self.rows)
 
 
-def pixel_weight(demand: np.ndarray, kind: str, priority: np.ndarray, pixel_area_m2: float,
-                 params: SelectionParams) -> np.ndarray:
-    """Weight of each pixel in people: demand (floor area turned into people) and land, times the zone priority."""
+def demand_weight(demand: np.ndarray, kind: str, geobox: GeoBox, in_zone: np.ndarray,
+                  points: tuple[np.ndarray, np.ndarray], params: SelectionParams) -> np.ndarray:
+    """Weight of each pixel in people.
+
+    Parameters
+    ----------
+    demand : ndarray, shape (rows, cols)
+        Plain demand per pixel.
+    kind : str
+        ``people``, ``floor_area_m2`` (turned into people) or ``area_m2`` (land only).
+    geobox : GeoBox
+    in_zone : ndarray of bool, shape (rows, cols)
+        Pixels of key zones: demand and land count ``zone_priority`` times there.
+    points : (rows, cols)
+        Pixels of village points; each adds ``point_people``.
+    params : SelectionParams
+    """
     per_person = {"people": 1.0, "floor_area_m2": params.floor_area_per_person_m2}.get(kind)
     people = demand.astype(np.float64) / per_person if per_person else np.zeros(demand.shape)
-    land = params.area_people_per_km2 * pixel_area_m2 / 1e6
-    return (people + land) * priority
+    land = params.area_people_per_km2 * float(abs(geobox.resolution.x * geobox.resolution.y)) / 1e6
+    weight = (people + land) * np.where(in_zone, params.zone_priority, 1.0)
+    np.add.at(weight, points, params.point_people)
+    return weight
 
 
 def gather_demand(gap: np.ndarray, demand: np.ndarray, weight: np.ndarray, geobox: GeoBox,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,22 @@ from pydantic import ValidationError
 
 from siteplan.errors import Problem, StudyError
 from siteplan.gaps import load_rules
-from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
+from siteplan.layers.where import nearest_field, override_keys
+from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSource, StudyParams
+
+_FAULTS = {
+    "int_type": "应为整数", "int_parsing": "应为整数", "int_from_float": "应为整数,不带小数", "int_parsing_size": "整数太大",
+    "float_type": "应为数(不加引号)", "float_parsing": "应为数(不加引号)", "finite_number": "应为有限的数",
+    "bool_type": "应为 true 或 false(不加引号)", "bool_parsing": "应为 true 或 false(不加引号)",
+    "string_type": "应为文字(加引号)", "list_type": "应为列表,如 [\"甲\", \"乙\"]",
+    "dict_type": "应为表(键 = 值)", "model_type": "应为表(键 = 值)", "model_attributes_type": "应为表(键 = 值)",
+    "greater_than_equal": "不得小于 {ge:.10g}", "greater_than": "须大于 {gt:.10g}",
+    "less_than_equal": "不得大于 {le:.10g}", "less_than": "须小于 {lt:.10g}",
+    "literal_error": "只能写 {expected}", "too_short": "不能为空,至少 {min_length} 个",
+    "too_long": "至多 {max_length} 个", "string_too_short": "不能为空,至少 {min_length} 个字",
+    "string_too_long": "至多 {max_length} 个字",
+}
+"""What each kind of pydantic fault says to a planner, with the bound of its context."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +83,13 @@ def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError
 
 def _checked_params(raw: Mapping[str, Any], file: str) -> StudyParams:
     """Settings from the parsed TOML; StudyError with every problem."""
-    problems = [*_layer_problems(raw.get("layers", {}), file), *_rule_problems(raw.get("gaps", {}), file)]
+    layers = raw.get("layers", {})
+    problems = [*_layer_problems(layers, file), *_column_problems(layers, file),
+                *_rule_problems(raw.get("gaps", {}), file)]
     try:
-        params = StudyParams.model_validate({**raw, "layers": raw.get("layers", {})})
+        params = StudyParams.model_validate({**raw, "layers": layers})
     except ValidationError as error:
-        problems += [_as_problem(fault, file) for fault in error.errors()]
+        problems += dict.fromkeys(_as_problem(fault, file) for fault in error.errors() if not _is_echo(fault))
         params = None
     if problems or params is None:
         raise StudyError("研究文件不能使用:", problems)
@@ -90,6 +108,23 @@ def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
     for pair in REQUIRED_PAIRS:
         if not any(name in layers for name in pair):
             yield Problem("study", file, "", "layers", f"缺少必需图层:{' 或 '.join(pair)}", f"增加 [layers.{pair[0]}]")
+
+
+def _column_problems(layers: object, file: str) -> Iterator[Problem]:
+    """Keys of ``columns`` that are no field of their layer."""
+    for name, table in layers.items() if isinstance(layers, Mapping) else ():
+        columns = table.get("columns") if isinstance(table, Mapping) else None
+        if not columns or not isinstance(columns, Mapping) or name not in LAYER_NAMES:
+            continue
+        if name in RASTER_LAYERS:
+            yield Problem("study", file, "", f"layers.{name}.columns", "栅格图层没有列,不用 columns", "删去 columns")
+            continue
+        for key in columns:
+            if key not in override_keys(name):
+                near = nearest_field(name, str(key))
+                remedy = f"是否应为 {near}?" if near else f"可用:{', '.join(override_keys(name))}"
+                yield Problem("study", file, "", f"layers.{name}.columns.{key}",
+                              f"图层 {name} 没有这个字段(unknown field)", remedy)
 
 
 def _rule_problems(table: object, file: str) -> Iterator[Problem]:
@@ -114,9 +149,42 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     return list(getattr(table, "model_fields", {}))
 
 
+def _written(value: object) -> str:
+    """A value as it stands in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, Mapping):
+        return f"一张表,键为 {'、'.join(map(str, value))}" if value else "一张空表"
+    return f"[{', '.join(map(_written, value))}]" if isinstance(value, list) else str(value)
+
+
+def _reason(fault: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in Chinese; what pydantic says stays behind a Chinese lead where it is not known."""
+    context = dict(fault.get("ctx") or {})
+    value = fault.get("input")
+    wild = isinstance(value, float) and not math.isfinite(value)
+    words = _FAULTS.get("finite_number" if wild else fault["type"])
+    if words is None:
+        return f"取值不对({fault['msg']})"
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", '"')
+    return f"取值不对:{words.format_map(context)}"
+
+
+def _is_echo(fault: Mapping[str, Any]) -> bool:
+    """Whether a list of paths is also blamed for being no text: its entries have their own faults."""
+    return fault["loc"][2:3] == ("path",) and fault["type"] == "string_type" and isinstance(fault.get("input"), list)
+
+
 def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
     """One pydantic fault in a planner's words."""
     location = tuple(fault["loc"])
+    reason = _reason(fault)
+    if location[0] == "layers" and location[2:3] == ("path",) and len(location) > 3:  # neither text nor list of texts
+        reason = "取值不对:应为文件路径(加引号),或文件路径的列表"
+        location = (*location[:3], *(part for part in location[3:] if isinstance(part, int)))
     field = ".".join(map(str, location))
     if fault["type"] == "extra_forbidden":
         known = _known_keys(location)
@@ -125,5 +193,8 @@ def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
         return Problem("study", file, "", field, "没有这个键(unknown key)", remedy)
     if fault["type"] == "missing":
         return Problem("study", file, "", field, "缺少必需的键", f"增加 {field}")
-    return Problem("study", file, "", field, f"取值不对:{fault['msg']}(现为 {fault.get('input')!r})",
-                   "见 docs/study-file.md 中该键的范围")
+    if fault["type"] == "model_type":
+        remedy = f"写成 [{field}] 一节,其下逐行写 键 = 值"
+    else:
+        remedy = "见 docs/study-file.md 中该键的范围"
+    return Problem("study", file, "", field, f"{reason}(现为 {_written(fault.get('input'))})", remedy)

@@ -14,7 +14,8 @@ from siteplan.coverage import Coverage
 from siteplan.plan import Plan
 from siteplan.selection import Selection
 from siteplan.study._file import Study
-from siteplan.study._scene import Scene, absent_layers
+from siteplan.study._notes import absent_layers
+from siteplan.study._scene import Scene
 from siteplan.study._stages import State
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points")
@@ -24,7 +25,7 @@ LIBRARIES = ("numpy", "scipy", "pandas", "geopandas", "shapely", "pyproj", "rast
              "exactextract", "folium")
 STAND_IN_NOTICE = "以现网4G小区代替5G小区(4G cells stand in for 5G cells)"
 SYNTHETIC_NOTICE = "合成数据,仅供演示(synthetic data)"
-PREDICTED_NOTICE = "覆盖为模型预测值,非实测(predicted, not measured)"
+PREDICTED_NOTICE = "覆盖为室外地面的模型预测值,非实测(predicted outdoors, not measured)"
 
 
 def distribution_version() -> str:

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
-from siteplan.coverage import Equipment, load_equipment, on_grid, sectors_of_stations
+from siteplan.coverage import Equipment, below_roof, load_equipment, on_grid, sectors_of_stations
 from siteplan.errors import LayerError, Problem
-from siteplan.gaps import KIND_ZH, AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
+from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import InputFile, Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
+from siteplan.study._notes import tell_new_networks, tell_notes
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
+ROOF_CLEARANCE_M = 3.0
+"""An antenna on a roof stands this far above it (the usual roof pole), m."""
 
 
 @dataclass(frozen=True)
@@ -85,58 +89,28 @@ def _as_5g(stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
     return stations.assign(technology="5G")
 
 
-ABSENT = (
-    (("buildings", "heights"), "没有建筑或高度数据:视距按概率计算,没有楼顶候选站址"),
-    (("ground",), "没有地面高程:按平地(0米)计算"),
-    (("stations",), "没有现有基站:全部区域都是覆盖空洞"),
-    (("population",), "没有人口:以建筑面积(没有建筑时以土地面积)代替,指标已注明"),
-    (("facilities",), "没有公共设施:没有免费开放场所候选站址"),
-    (("poles",), "没有路灯杆:没有灯杆候选站址"),
-    (("villages",), "没有行政村:不判定行政村达标"),
-    (("zones",), "没有重点区域:不判定重点区域达标"),
-    (("restricted",), "没有限制区:未检查候选站址是否位于限制区"),
-    (("village_points",), "没有村内点位:按点位判定的规则无法判定"),
-)
-"""Layers whose absence changes the result, and how."""
-
-
-def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
-    """One ledger note for each absent layer (or pair of layers) that changes the result."""
-    for names, effect in ABSENT:
-        if not any(layers.has(name) for name in names):
-            ledger.add(names[0], "", "", "", "", "note", effect, f"需要时增加 [layers.{names[0]}]")
-
-
-def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger) -> None:
-    """One note for each village without a row of a kind that the rule asks for: missing data, not "has none"."""
-    points = tables["village_points"]
-    if points.empty:
-        return
-    there = set(zip(points["village_code"], points["kind"], strict=True))
-    for code in tables["villages"].index:
-        for kind in rule.kinds:
-            if (code, kind) not in there:
-                ledger.add("village_points", "", code, kind, "", "note", f"该村没有“{KIND_ZH[kind]}”一行,按资料缺失处理",
-                           "补充点位;确实没有的填一行并在“是否设有”写否")
-
-
-def _tell_new_networks(serves: list[str], networks: tuple[str, ...], ledger: InputLedger) -> None:
-    """A note for each network that new sites shall serve and that no 5G station has: a typo, or a newcomer."""
-    for name in serves:
-        if name != "*" and name not in networks:
-            ledger.add("stations", "", "", "network", name, "note", "新站要服务的网络在现有5G工参中没有,按新网络计算",
-                       f"核对 candidates.serves;现有:{'、'.join(networks) or '无'}")
-
-
-def absent_layers(ledger: InputLedger) -> list[str]:
-    """What the notes on absent layers say, for the plan."""
-    effects = {effect for _, effect in ABSENT}
-    return [line.reason for line in ledger if line.reason in effects]
-
-
 def whole(boundary: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The boundary as one area."""
     return gpd.GeoDataFrame(geometry=[boundary.geometry.union_all()], crs=boundary.crs)
+
+
+def _raise_above_roofs(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
+    """Macro antennas that would hang inside the building on their pixel, put above its roof; one ledger line a mast."""
+    macro = stations[stations["kind"] == "macro"]
+    sectors = sectors_of_stations(macro)
+    below = below_roof(surface, sectors[on_grid(surface, sectors)])
+    below = below[below > 0]
+    if below.empty:
+        return stations
+    old = stations["antenna_height_m"]
+    new = np.round(old[below.index] + below + ROOF_CLEARANCE_M, 1)
+    for source_site, rows in stations.loc[below.index].groupby("source_site"):
+        first = rows.index[0]
+        ledger.add("stations", str(rows["source_file"].iloc[0]), "、".join(rows["source_row"]), "antenna_height_m",
+                   f"{source_site}:{old[first]:g} 米", "assumed",
+                   f"挂高低于所在位置的建筑({old[first] + below[first]:.0f} 米),按 {new[first]:g} 米计算",
+                   "核对挂高(天线离地高度)、坐标和建筑高度;不需要时设 coverage.raise_above_roofs = false")
+    return stations.assign(antenna_height_m=old.where(~old.index.isin(new.index), new.reindex(old.index)))
 
 
 def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> pd.DataFrame:
@@ -169,6 +143,8 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
                           params.study.resolution_m)
     surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
     stations = _as_5g(tables["stations"], ledger) if params.study.stand_in_5g else tables["stations"]
+    if params.coverage.raise_above_roofs:
+        stations = _raise_above_roofs(surface, stations, ledger)
     sectors = _sectors_on_grid(surface, stations, ledger)
     people = layers.raster("population")
     population = tables["population"] if people is None else people_points(people, layers.crs)
@@ -178,8 +154,7 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     rules = {"villages": rule_named(params.gaps.village_rule), "zones": rule_named(params.gaps.zone_rule)}
     pixels = {name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}
     pixels["boundary"] = area_pixels(geobox, whole(boundary))
-    _tell_absent(layers, ledger)
-    _tell_new_networks(params.candidates.serves, networks, ledger)
-    _tell_missing_points(tables, rules["villages"], ledger)
+    tell_notes(layers, tables, rules["villages"], ledger)
+    tell_new_networks(params.candidates.serves, networks, ledger)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
                  load_equipment(), rules, ledger, layers.files, pixels, str(layers.crs))

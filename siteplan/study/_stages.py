@@ -14,14 +14,10 @@ from siteplan.candidates import CandidateContext, propose_sites
 from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
 from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
-from siteplan.selection import Selection, gather_demand, select_sites
-from siteplan.selection.problem import pixel_weight
+from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.venues import load_venues
 
-LAST_PUBLIC_TIER = 3
-"""Tiers up to this one are public venues, poles and existing masts (``tables/venues.toml``)."""
-DEMAND_UNIT = {"people": "人", "floor_area_m2": "平方米建筑面积", "area_m2": "平方米"}
 NEW_NETWORK = "新建共享网"
 """Network of new sites in a study that has no 5G station yet."""
 
@@ -98,32 +94,18 @@ def _serves(scene: Scene) -> str:
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
     """Weight per pixel: demand and land, zone priority, uncovered village points."""
-    params, geobox = scene.params.selection, scene.demand.geobox
-    zones = scene.tables["zones"]
-    priority = np.ones(geobox.shape)
+    geobox, zones = scene.demand.geobox, scene.tables["zones"]
+    in_zone = np.zeros(geobox.shape, dtype=bool)
     if len(zones):
-        in_zone = rasterize(zones.geometry, np.ones(len(zones)), geobox, merge="last")
-        priority[~np.isnan(in_zone)] = params.zone_priority
-    pixel_area = float(abs(geobox.resolution.x * geobox.resolution.y))
-    weight = pixel_weight(scene.demand.per_pixel, scene.demand.kind, priority, pixel_area, params)
+        in_zone = ~np.isnan(rasterize(zones.geometry, np.ones(len(zones)), geobox, merge="last"))
     points = scene.tables["village_points"]
     wanted = scene.rules["villages"].kinds
     points = points[points["kind"].isin(wanted) & points["exists"].astype(bool) & points.geometry.notna()]
-    if len(points):
-        rows, cols = pixel_of(geobox, points.geometry.x.to_numpy(), points.geometry.y.to_numpy())
-        on = inside(geobox, rows, cols)
-        np.add.at(weight, (rows[on], cols[on]), params.point_people)
+    rows, cols = pixel_of(geobox, points.geometry.x.to_numpy(), points.geometry.y.to_numpy())
+    on = inside(geobox, rows, cols)
+    weight = demand_weight(scene.demand.per_pixel, scene.demand.kind, geobox, in_zone, (rows[on], cols[on]),
+                           scene.params.selection)
     return np.where(gap, weight, 0.0)
-
-
-def _why(row: pd.Series, unit: str) -> str:
-    """Why a proposed site is there, short enough for a Shapefile field."""
-    rival = ""
-    if row["tier"] > LAST_PUBLIC_TIER:
-        rival = (f";公共场所或杆塔候选最多能服务其中{row['public_share']:.0%}" if row["public_share"] > 0
-                 else ";没有公共场所或杆塔候选能服务这些需求")
-    return (f"第{row['rank_no']}位:{row['tier_name']};新增服务{row['gain_demand']:.0f}{unit},"
-            f"加权{row['gain']:.0f}(占空洞{row['gain_share']:.1%}){rival}")
 
 
 def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
@@ -142,48 +124,7 @@ def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> 
     points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
     selection = select_sites(pd.DataFrame(candidates[["cost_yuan", "preference"]]).join(points), served, cells.weight,
                              scene.params.selection)
-    return selection, _mark_proposed(scene, sites, selection, cells.demand)
-
-
-def _gains(sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndarray) -> tuple[list[float], list[float]]:
-    """Per chosen site: plain demand newly served, and the most of its weighted gain that one public candidate serves.
-
-    Public candidates are those of the tiers up to ``LAST_PUBLIC_TIER``, chosen or not.
-    """
-    column = {site: number for number, site in enumerate(selection.candidate_ids)}
-    tier = sites.loc[list(selection.candidate_ids), "tier"].to_numpy()
-    public = selection.reach[:, np.flatnonzero(tier <= LAST_PUBLIC_TIER)].T
-    open_cells, gained, rivals = np.ones(len(demand)), [], []
-    for site in selection.site_ids:
-        cells = selection.reach.indices[slice(*selection.reach.indptr[column[site]:column[site] + 2])]
-        new = np.zeros(len(demand))
-        new[cells] = open_cells[cells]
-        gained.append(float(demand @ new))
-        weight = selection.weight * new
-        shares = public @ weight / max(float(weight.sum()), 1e-12)
-        rivals.append(float(shares.max(initial=0.0)))
-        open_cells[cells] = 0.0
-    return gained, rivals
-
-
-def _mark_proposed(scene: Scene, sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndarray
-                   ) -> gpd.GeoDataFrame:
-    """Status, rank, gains and reason of the chosen sites; open candidates say why they were not chosen."""
-    gained, rivals = _gains(sites, selection, demand)
-    total = float(selection.weight.sum())
-    chosen = list(selection.site_ids)
-    table = sites.copy()
-    table.loc[table["status"] == "candidate", "reason"] = "备选:按新增服务量排序未入选"
-    table.loc[chosen, "status"] = "proposed"
-    table.loc[chosen, "rank_no"] = np.arange(1, len(chosen) + 1)
-    table.loc[chosen, "gain"] = np.round(selection.gains, 3)
-    table.loc[chosen, "gain_demand"] = np.round(gained, 3)
-    table.loc[chosen, "gain_share"] = selection.gains / total if total > 0 else 0.0
-    table.loc[chosen, "networks"] = _serves(scene)
-    if chosen:
-        rows = table.loc[chosen].assign(public_share=rivals)
-        table.loc[chosen, "reason"] = rows.apply(_why, axis=1, unit=DEMAND_UNIT[scene.demand.kind])
-    return table
+    return selection, mark_proposed(sites, selection, cells.demand, scene.demand.kind, _serves(scene))
 
 
 def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:
