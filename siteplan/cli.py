@@ -17,11 +17,13 @@ from siteplan.errors import SiteplanError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from siteplan.layers import Layers
+    from siteplan.layers import InputFile, Layers
     from siteplan.plan import Plan
 
 SAMPLE = Path("data", "xikou", "study.toml")
 BAD_INPUT, INTERNAL = 2, 1
+REDIRECTED_WIDTH = 120
+"""Width of tables where there is no terminal to ask (a file, a pipe)."""
 STAGE_ZH = {
     "ingest": "读取图层", "surface": "生成地表", "coverage": "现状覆盖", "gaps": "现状空洞", "candidates": "候选站址",
     "selection": "优选站址", "coverage_after": "规划后覆盖", "gaps_after": "规划后空洞", "write": "写出成果",
@@ -49,7 +51,9 @@ def _use_utf8() -> None:
 def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else REDIRECTED_WIDTH
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
 @contextmanager
@@ -175,13 +179,20 @@ def check(study: Annotated[Path, typer.Argument(help="研究文件 (study file, 
         layers = read_layers(Study.from_toml(study))
         console = _console()
         table = Table(title=f"图层检查:{study.name}", title_justify="left")
-        for heading in ("图层", "文件", "编码", "坐标系", "基准", "读入", "保留", "拒收"):
-            table.add_column(heading)
+        for heading in ("图层", "文件", "编码", "坐标系", "基准", "读入", "保留", "拒收", "结论"):
+            table.add_column(heading, overflow="fold")
         for file in layers.files:
             table.add_row(file.layer, Path(file.file).name, file.encoding or "", file.crs or "", file.datum or "",
-                          str(file.rows_in), str(file.rows_kept), str(file.rows_refused))
+                          str(file.rows_in), str(file.rows_kept), str(file.rows_refused), _verdict(file))
         console.print(table)
         _print_ledger(console, layers, lines)
+
+
+def _verdict(file: InputFile) -> str:
+    """One word on a file: usable, usable with losses, or not."""
+    if file.rows_in and not file.rows_kept:
+        return "不可用"
+    return "可用,有拒收" if file.rows_refused else "可用"
 
 
 def _print_ledger(console: Console, layers: Layers, most: int) -> None:

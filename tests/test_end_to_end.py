@@ -198,9 +198,12 @@ def test_counts_of_sites(written: Written) -> None:
         assert counts[status] == (sites["status"] == status).sum()
     proposed = sites[sites["status"] == "proposed"].sort_values("rank_no")
     assert counts["proposed_cost_yuan"] == proposed["cost_yuan"].sum()
-    assert counts["proposed_free_venues"] == proposed["must_be_free"].sum()
+    assert counts["proposed_free_venues"] == (proposed["must_be_free"] == "是").sum()
     assert sum(counts["proposed_by_tier_name"].values()) == len(proposed) == len(written.facts["sites"])
     assert proposed.index.tolist() == [site["site_id"] for site in written.facts["sites"]]
+    master = written.layer("sites.gpkg", "sites").set_index("site_id")
+    same = [name for name in master.columns if name not in ("geometry", "notice")]
+    assert proposed[same].equals(master[same])
     refused = sites[sites["status"] == "refused"]
     assert (refused["reason"].str.len() > 0).all()
     limits = written.study.params.selection

@@ -23,6 +23,7 @@ from siteplan.export._sheets import write_ledger
 from siteplan.export._vector import write_geopackage
 from siteplan.plan import Plan
 
+STATUS_ZH = {"existing": "现状", "candidate": "备选", "proposed": "规划", "refused": "不可用"}
 Writer = Callable[[Plan, Path], Any]
 
 
@@ -84,8 +85,15 @@ def _noticed(plan: Plan, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _write_candidates(plan: Plan, path: Path) -> None:
+    """All sites in the words and columns of the master, with their status, source and preference."""
     ordered = plan.sites.sort_values(["status", "rank_no"], kind="stable")
-    write_geopackage({"sites": ordered.assign(notice=plan.study["notices"][0])}, path)
+    table = _keyed(export_table(ordered, plan.study["notices"][:1]))
+    extra = ordered[["status", "source", "source_id", "preference", "gain_share", "tilt_radius_m"]]
+    status_zh = ordered["status"].map(STATUS_ZH)
+    front = {"status": extra["status"], "status_zh": status_zh, **{name: extra[name] for name in extra.columns[1:]}}
+    columns = {**front, **{name: table[name] for name in table.columns if name != "geometry"}}
+    write_geopackage({"sites": gpd.GeoDataFrame(columns, geometry=table.geometry, crs=table.crs, index=table.index)},
+                     path)
 
 
 def _write_gaps(plan: Plan, path: Path) -> None:
