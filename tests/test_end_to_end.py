@@ -115,6 +115,8 @@ def test_city_indicators(written: Written, state: str) -> None:
         own, _ = written.band(file, f"probability 覆盖概率 {network}")
         want = share_by_cells(own, everywhere, transform, boundary)
         assert shares["area_share"] == pytest.approx(want, abs=1e-4)
+        assert shares["demand_share"] == pytest.approx(share_by_cells(own, people, transform, boundary), abs=1e-4)
+    assert written.facts["study"]["demand_total"] == pytest.approx(people.sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize("state", ["before", "after"])
@@ -200,6 +202,16 @@ def test_counts_of_sites(written: Written) -> None:
     assert counts["proposed_cost_yuan"] == proposed["cost_yuan"].sum()
     assert counts["proposed_free_venues"] == (proposed["must_be_free"] == "是").sum()
     assert sum(counts["proposed_by_tier_name"].values()) == len(proposed) == len(written.facts["sites"])
+    assert counts["proposed_by_tier_name"] == proposed["tier_name"].value_counts().to_dict()
+    assert counts["proposed_by_source"] == proposed["source"].value_counts().to_dict()
+    assert counts["proposed_by_kind"] == {{"宏站": "macro", "微站": "micro"}[kind]: count for kind, count in
+                                          proposed["kind"].value_counts().items()}
+    for fact in written.facts["sites"]:
+        row = proposed.loc[fact["site_id"]]
+        for name in ("rank_no", "name", "source_id", "tier", "tier_name", "owner", "department", "cost_yuan"):
+            assert row[name] == fact[name], (fact["site_id"], name)
+        assert row["antenna_height_m"] == pytest.approx(fact["antenna_height_m"], abs=0.05)
+        assert (row.geometry.x, row.geometry.y) == pytest.approx((fact["x"], fact["y"]), abs=1e-6)
     assert proposed.index.tolist() == [site["site_id"] for site in written.facts["sites"]]
     master = written.layer("sites.gpkg", "sites").set_index("site_id")
     same = [name for name in master.columns if name not in ("geometry", "notice")]
@@ -281,6 +293,12 @@ def test_workbook_lists_every_proposed_venue_and_every_ledger_line(written: Writ
     actions = {"拒收", "修复", "假定", "提示"}
     lines = [row for row in book["数据问题清单"].iter_rows(values_only=True) if row[5] in actions]
     assert len(lines) == len(written.plan.ledger)
+    said = {"拒收": "refused", "修复": "repaired", "假定": "assumed", "提示": "note"}
+    counted: dict[str, dict[str, int]] = {}
+    for row in lines:
+        counted.setdefault(row[0], {}).setdefault(said[row[5]], 0)
+        counted[row[0]][said[row[5]]] += 1
+    assert written.facts["ledger"] == counted
     assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
 
 
