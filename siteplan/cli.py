@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from siteplan.errors import SiteplanError
+from siteplan.input_ledger import ACTION_ZH
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,8 +109,9 @@ def _run(study_file: Path, out: Path) -> None:
 
 
 def _percent(value: float | None) -> str:
-    """Rounded down, so that 94.96 % never reads as 95.0 %."""
-    return "无数据" if value is None else f"{math.floor(value * 1000 + 1e-6) / 10:.1f}%"
+    from siteplan.plan import percent_down
+
+    return "无数据" if value is None else f"{percent_down(value):.1f}%"
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
@@ -198,13 +200,12 @@ def _verdict(file: InputFile) -> str:
 def _print_ledger(console: Console, layers: Layers, most: int) -> None:
     """The first lines of each layer's ledger."""
     shown: dict[str, int] = {}
-    action_zh = {"refused": "拒收", "repaired": "修复", "assumed": "假定", "note": "提示"}
     for line in layers.ledger:
         shown[line.layer] = shown.get(line.layer, 0) + 1
         if shown[line.layer] <= most:
             where = " ".join(part for part in (line.layer, line.file, line.row, line.field) if part)
             value = f" [{line.value}]" if line.value else ""
-            console.print(f"{action_zh[line.action]} {where}{value}:{line.reason}。{line.remedy}", markup=False)
+            console.print(f"{ACTION_ZH[line.action]} {where}{value}:{line.reason}。{line.remedy}", markup=False)
     for layer, count in shown.items():
         if count > most:
             console.print(f"{layer}:另有 {count - most} 行(用 --lines 显示)", markup=False)

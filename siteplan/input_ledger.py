@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from siteplan.errors import Problem
 
-ACTIONS = ("refused", "repaired", "assumed", "note")
+ACTION_ZH = {"refused": "拒收", "repaired": "修复", "assumed": "假定", "note": "提示"}
+ACTIONS = tuple(ACTION_ZH)
 """refused: the row is left out; repaired, assumed: kept and changed; note: kept as it is, but look."""
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siteplan.candidates import facilities, poles, roofs, stations
 from siteplan.candidates.context import CandidateContext
 from siteplan.candidates.refuse import (
     far_from_gap,
     inside_polygons,
-    near_points,
+    nearest_distance,
     outside_boundary,
     refuse,
     unknown_ground,
@@ -23,6 +22,11 @@ from siteplan.grid import sample
 
 TILT_RADIUS_M = (250.0, 1500.0)
 """Least and greatest radius a tilt aims at (site distances of dense urban to rural scenes), m."""
+
+
+def _masts_with_5g(existing: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Existing macro masts that carry 5G."""
+    return existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
 
 
 def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame
@@ -38,10 +42,9 @@ def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existin
     sites = refuse(sites, (barred != "").to_numpy(), [f"位于限制区:{name}" for name in barred])
     water = inside_polygons(sites, context.tables["water"])
     sites = refuse(sites, (water != "").to_numpy(), [f"位于水域:{name}" for name in water])
-    with_5g = existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
     macro = (sites["kind"] == "macro").to_numpy()
     limit = context.params.min_distance_existing_m
-    sites = refuse(sites, macro & near_points(sites, with_5g, limit), f"距现有5G宏站不足{limit:g}米")
+    sites = refuse(sites, macro & (nearest_distance(sites, _masts_with_5g(existing)) < limit), f"距现有5G宏站不足{limit:g}米")
     radius = np.where(macro, context.params.gap_radius_macro_m, context.params.gap_radius_micro_m)
     reasons = [f"{distance:g}米内没有覆盖空洞" for distance in radius]
     return refuse(sites, far_from_gap(sites, context.gap, context.surface, radius), reasons)
@@ -86,21 +89,13 @@ def _with_places(sites: gpd.GeoDataFrame, context: CandidateContext) -> gpd.GeoD
 
 
 def _tilt_radius(sites: gpd.GeoDataFrame, existing: gpd.GeoDataFrame) -> np.ndarray:
-    """Radius a new macro site's tilt aims at: distance to the nearest other 5G macro site / 1.5, within limits.
+    """Radius a new macro site's tilt aims at: distance to the nearest 5G macro mast / 1.5, within limits.
 
     The rule of operators' tilt tables (R = nearest site distance / 1.5); NaN for sites that are not new macros.
     """
-    masts = existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
-    radius = np.full(len(sites), np.nan)
-    new = ((sites["kind"] == "macro") & (sites["status"] != "existing")).to_numpy()
-    if new.any():
-        far = TILT_RADIUS_M[1] * 1.5
-        distance = np.full(int(new.sum()), far)
-        if len(masts):
-            tree = cKDTree(np.column_stack([masts.geometry.x, masts.geometry.y]))
-            distance = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y])[new])[0]
-        radius[new] = np.clip(distance / 1.5, *TILT_RADIUS_M)
-    return np.round(radius, 0)
+    new = (sites["kind"] == "macro") & (sites["status"] != "existing")
+    radius = np.clip(nearest_distance(sites, _masts_with_5g(existing)) / 1.5, *TILT_RADIUS_M)
+    return np.where(new, np.round(radius, 0), np.nan)
 
 
 def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:

@@ -43,21 +43,20 @@ def inside_polygons(sites: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.Seri
     return names
 
 
-def near_points(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame, distance_m: float) -> np.ndarray:
-    """Sites nearer than the distance to any of the others."""
-    if others.empty or sites.empty or distance_m <= 0:
-        return np.zeros(len(sites), dtype=bool)
+def nearest_distance(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
+    """Distance of each site to the nearest of the others, m; infinite where there are none."""
+    if others.empty or sites.empty:
+        return np.full(len(sites), np.inf)
     tree = cKDTree(np.column_stack([others.geometry.x, others.geometry.y]))
-    found, _ = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y]))
-    return found < distance_m
+    distance: np.ndarray = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y]))[0]
+    return distance
 
 
 def far_from_gap(sites: gpd.GeoDataFrame, gap: np.ndarray, surface: Surface, radius_m: np.ndarray) -> np.ndarray:
     """Sites with no gap pixel within their planning radius."""
     if not gap.any():
         return np.ones(len(sites), dtype=bool)
-    pixel_m = float(abs(surface.geobox.resolution.x))
-    distance = ndimage.distance_transform_edt(~gap) * pixel_m
+    distance = ndimage.distance_transform_edt(~gap) * surface.pixel_m
     rows, cols = pixel_of(surface.geobox, sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy())
     on = inside(surface.geobox, rows, cols)
     far = np.ones(len(sites), dtype=bool)

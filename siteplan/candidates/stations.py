@@ -44,8 +44,8 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
         return empty_sites(stations.crs)
     masts = without.groupby("source_site", sort=True)
     first = masts.first()
-    built = np.nan_to_num(sample(context.surface.clutter_m, context.surface.geobox,
-                                 [point.x for point in first["geometry"]], [point.y for point in first["geometry"]]))
+    points = gpd.GeoSeries(first["geometry"].to_numpy(), crs=stations.crs)
+    built = np.nan_to_num(sample(context.surface.clutter_m, context.surface.geobox, points.x, points.y))
     traits = context.class_columns(pd.Series("existing_site", index=first.index))
     rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
         name=text(first["name"]), kind="macro", source="station", source_id=first.index, build="reuse",
@@ -53,6 +53,5 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
         mount=np.where(built > 0, "roof_tower", "ground_tower"),
         antenna_height_m=masts["antenna_height_m"].max(),
         cost_yuan=context.equipment.site_types["macro"].cost_yuan + mount.cost_yuan)
-    points = gpd.GeoSeries(first["geometry"].to_numpy(), crs=stations.crs)
     rows.index = site_ids("station", first.index)
     return sites_table(rows, points)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 
-from siteplan.plan import Plan
+from siteplan.export._detailed_plan import site_fields
+from siteplan.gaps import VERDICT_ZH
+from siteplan.input_ledger import ACTION_ZH
+from siteplan.plan import Plan, percent_down
 from siteplan.venues import load_venues
 
-ACTION_ZH = {"refused": "拒收", "repaired": "修复", "assumed": "假定", "note": "提示"}
-MOUNT_ZH = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
-BUILD_ZH = {"new": "新建", "reuse": "利旧", "share": "共址", "": ""}
-KIND_ZH = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
 
-
-def _yes(value: bool) -> str:
-    return "是" if value else "否"
+def _in_words(row: pd.Series, column: str) -> str:
+    """A coded value of the sites table in the words of the detailed-plan fields."""
+    words: Mapping[str, str] = site_fields()[column]["values"]
+    return words.get(str(row[column]), "")
 
 
 def venue_rows(plan: Plan) -> list[list[Any]]:
@@ -30,14 +30,13 @@ def venue_rows(plan: Plan) -> list[list[Any]]:
     for number, (site_id, row) in enumerate(proposed.iterrows(), start=1):
         zh = classes[row["venue_class"]].zh if row["venue_class"] in classes else row["venue_class"]
         rows.append([number, row["department"] or "(待明确)", row["owner"] or "(待核实)", row["name"], zh,
-                     row["tier_name"], _yes(row["must_open"]), _yes(row["must_be_free"]), KIND_ZH[row["kind"]],
-                     MOUNT_ZH.get(row["mount"], ""), BUILD_ZH[row["build"]], row["county"], row["town"], row["lon"],
+                     row["tier_name"], *(_in_words(row, column) for column in CODED),
+                     row["county"], row["town"], row["lon"],
                      row["lat"], row["antenna_height_m"], row["cost_yuan"], row["gain_demand"], row["rank_no"],
                      row["reason"], site_id])
     return rows
 
 
-VERDICT_ZH = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
 AREA_HEAD = ["代码", "名称", "所属/类型", "规则", "面积(公顷)", "需求", "现状面积覆盖率", "规划后面积覆盖率", "现状需求覆盖率",
              "规划后需求覆盖率", "现状结论", "规划后结论", "现状原因", "规划后原因"]
 
@@ -48,7 +47,7 @@ def area_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
     for code, row in table.iterrows():
         group = " ".join(str(row[name]) for name in ("county", "town", "zone_type", "grade")
                          if name in table.columns and isinstance(row[name], str))
-        shares = [math.floor(row[f"{kind}_share_{state}"] * 1000 + 1e-6) / 10 if row[f"{kind}_share_{state}"] >= 0
+        shares = [percent_down(row[f"{kind}_share_{state}"]) if row[f"{kind}_share_{state}"] >= 0
                   else "无数据" for kind in ("area", "demand") for state in ("before", "after")]
         rows.append([code, row["name"], group, row["rule"], round(row["area_m2"] / 1e4, 1), round(row["demand"], 0),
                      *shares, VERDICT_ZH[row["verdict_before"]], VERDICT_ZH[row["verdict_after"]],
@@ -56,6 +55,7 @@ def area_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
     return rows
 
 
+CODED = ("must_open", "must_be_free", "kind", "mount", "build")
 VENUE_HEAD = ["序号", "主管部门", "权属单位", "场所名称", "场所类别", "优先级", "应当开放", "免费开放", "站型", "建设方式", "建设性质",
               "县区", "镇街", "经度", "纬度", "挂高(米)", "投资估算(元)", "新增服务需求", "入选次序", "入选理由", "站址编号"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 from siteplan.gaps.demand import Demand
 from siteplan.gaps.rules import KIND_ZH, Rule
 from siteplan.gaps.shares import AreaPixels, area_pixels
-from siteplan.grid import inside, pixel_of
+from siteplan.grid import inside, pixel_of, pixel_size_m
 
 VERDICTS = ("pass", "fail", "not_assessable")
 VERDICT_ZH = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
@@ -100,7 +100,7 @@ def _known_share(areas: gpd.GeoDataFrame, pixels: AreaPixels, probability: np.nd
     if rule.measure == "demand_share":
         total, part = pixels.sums(demand.per_pixel), pixels.sums(known * demand.per_pixel)
     else:
-        pixel_area = float(abs(demand.geobox.resolution.x * demand.geobox.resolution.y))
+        pixel_area = pixel_size_m(demand.geobox) ** 2
         total, part = areas.geometry.area, pixels.sums(known) * pixel_area
     share = (part / total.where(total > 0)).fillna(0.0)
     return share.where(share < 1.0 - 1e-6, 1.0)

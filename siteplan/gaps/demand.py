@@ -10,7 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from scipy.spatial import cKDTree
 
-from siteplan.grid import inside, pixel_of, rasterize
+from siteplan.grid import inside, pixel_of, pixel_size_m, rasterize
 
 DEMAND_ZH = {"people": "人口(人)", "floor_area_m2": "建筑面积(平方米,代替人口)", "area_m2": "土地面积(平方米,代替人口)"}
 STOREY_HEIGHT_M = 3.0
@@ -53,7 +53,7 @@ def _cell_sides(population: gpd.GeoDataFrame, pixel_m: float) -> np.ndarray:
 def _spread_people(geobox: GeoBox, population: gpd.GeoDataFrame) -> np.ndarray:
     """Spread the people of each point evenly over the pixels of its square; totals on the grid are kept."""
     out = np.zeros(geobox.shape, dtype=np.float64)
-    pixel_m = float(abs(geobox.resolution.x))
+    pixel_m = pixel_size_m(geobox)
     people = population["people"].to_numpy(dtype=float, na_value=0.0)
     pixels = np.maximum(1, np.rint(_cell_sides(population, pixel_m) / pixel_m)).astype(int)
     x, y = population.geometry.x.to_numpy(), population.geometry.y.to_numpy()
@@ -125,13 +125,12 @@ def build_demand(geobox: GeoBox, boundary: gpd.GeoDataFrame, population: gpd.Geo
     Demand
         What lies outside the boundary counts nothing.
     """
-    pixel_area = abs(geobox.resolution.x * geobox.resolution.y)
     if len(population):
         values, kind = _spread_people(geobox, population), "people"
     elif len(buildings):
         values, kind = _floor_area(geobox, buildings), "floor_area_m2"
     else:
-        values, kind = np.full(geobox.shape, float(pixel_area)), "area_m2"
+        values, kind = np.full(geobox.shape, pixel_size_m(geobox) ** 2), "area_m2"
     if len(boundary):
         within = rasterize(boundary.geometry, np.ones(len(boundary)), geobox, merge="max")
         values = np.where(np.isnan(within), 0.0, values)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from siteplan.gaps.demand import Demand
-from siteplan.grid import rasterize
+from siteplan.grid import pixel_size_m, rasterize
 from siteplan.params import GapParams
 
 FAR_M = 1500.0
@@ -105,7 +105,7 @@ def find_gaps(probability: np.ndarray, served: np.ndarray, demand: Demand, bound
     labels, count = ndimage.label(weak)
     flat = labels.ravel()
     pixels = np.bincount(flat, minlength=count + 1)
-    pixel_area = float(abs(geobox.resolution.x * geobox.resolution.y))
+    pixel_area = pixel_size_m(geobox) ** 2
     keep = pixels * pixel_area >= params.min_gap_area_m2
     keep[0] = False
     polygons = _label_polygons(labels, keep, geobox)

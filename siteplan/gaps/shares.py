@@ -32,22 +32,23 @@ class AreaPixels:
 
     def sums(self, values: np.ndarray) -> pd.Series:
         """Sum of a per-pixel quantity in each area; unknown (NaN) pixels count nothing."""
-        return pd.Series(self.fractions @ self._flat(values), index=self.index, name="area_sum")
+        return pd.Series(self.fractions @ np.nan_to_num(self._flat(values)), index=self.index, name="area_sum")
 
     def mean(self, values: np.ndarray, weight: np.ndarray | None = None) -> pd.Series:
         """Mean of the known pixels of each area, weighted by their fraction (times ``weight``); NaN where none is."""
         flat = self._flat(values)
-        known = (~np.isnan(np.asarray(values, dtype=np.float64))).astype(np.float64)
-        base = known if weight is None else known * weight
-        total = self.fractions @ base.ravel()
-        served = self.fractions @ (flat * base.ravel())
+        base = (~np.isnan(flat)).astype(np.float64)
+        if weight is not None:
+            base *= self._flat(weight)
+        total = self.fractions @ base
+        served = self.fractions @ (np.nan_to_num(flat) * base)
         return pd.Series(np.divide(served, total, out=np.full(len(total), np.nan), where=total > 0), index=self.index)
 
     def _flat(self, values: np.ndarray) -> np.ndarray:
         array = np.asarray(values, dtype=np.float64)
         if array.shape != tuple(self.geobox.shape):
             raise ModelError(f"array of shape {array.shape} does not fit a geobox of shape {tuple(self.geobox.shape)}")
-        return np.nan_to_num(array, nan=0.0).ravel()
+        return array.ravel()
 
 
 def area_pixels(geobox: GeoBox, areas: gpd.GeoDataFrame) -> AreaPixels:

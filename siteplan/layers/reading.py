@@ -31,9 +31,8 @@ from siteplan.layers.typing_rows import (
     unswap,
 )
 from siteplan.layers.where import column_remedy, nearest_field, override_keys
-from siteplan.params import LAYER_NAMES, RASTER_LAYERS, LayerSource
+from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSource
 
-REQUIRED = (("ground", "heights"), ("villages", "zones"))
 """Of each pair at least one layer must be usable."""
 ESSENTIAL = ("boundary", "ground", "heights", "villages", "zones")
 """A layer of these that is named must be usable; other layers are left out with a ledger line."""
@@ -223,7 +222,7 @@ class _Reader:
         fatal = [problem for problem in self.problems if problem.layer in ESSENTIAL
                  or problem.layer not in LAYER_NAMES or problem in self.mistakes]
         fatal += more or []
-        for pair in REQUIRED:
+        for pair in REQUIRED_PAIRS:
             if not any(name in self.tables or name in self.rasters for name in pair) and more is None:
                 named = [name for name in pair if name in sources]
                 if not named:

@@ -12,7 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-VERDICTS = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
+from siteplan.gaps import VERDICT_ZH
+from siteplan.plan import percent_down
+
+VERDICTS = VERDICT_ZH
 KINDS = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
 BUILDS = {"new": "新建", "reuse": "利旧", "share": "共址"}
 MOUNTS = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
@@ -91,7 +94,7 @@ def as_share(value: Any) -> str:
     """
     if is_missing(value):
         return VERDICTS["not_assessable"]
-    return f"{math.floor(float(value) * 1000 + 1e-6) / 10:.1f}%"
+    return f"{percent_down(value):.1f}%"
 
 
 def as_change(before: str, after: str) -> str:

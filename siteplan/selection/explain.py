@@ -17,28 +17,32 @@ BARRED_ZH = {"no_gain": "能服务的空洞已由入选站服务", "min_gain": "
 
 
 def _new_cells(selection: Selection) -> list[np.ndarray]:
-    """For every chosen site the cells it is the first to serve (0/1 per cell)."""
+    """For every chosen site the numbers of the cells it is the first to serve."""
     column = {site: number for number, site in enumerate(selection.candidate_ids)}
-    left, found = np.ones(selection.reach.shape[0]), []
+    waiting, found = np.ones(selection.reach.shape[0], dtype=bool), []
     for site in selection.site_ids:
         cells = selection.reach.indices[slice(*selection.reach.indptr[column[site]:column[site] + 2])]
-        new = np.zeros(len(left))
-        new[cells] = left[cells]
-        left[cells] = 0.0
-        found.append(new)
+        found.append(cells[waiting[cells]])
+        waiting[cells] = False
     return found
 
 
-def _best_rivals(selection: Selection, tier: np.ndarray, news: list[np.ndarray]) -> list[tuple[float, str]]:
-    """Per chosen site: the most of its weighted gain that one public candidate serves, and which one."""
-    public = np.flatnonzero(tier <= LAST_PUBLIC_TIER)
+def _best_rivals(selection: Selection, tier: pd.Series, news: list[np.ndarray]) -> list[tuple[float, str]]:
+    """Per chosen site: the most of its weighted gain that one public candidate serves, and which one.
+
+    ``tier`` is that of every candidate, by id. Sites that are public themselves have no rival.
+    """
+    public = np.flatnonzero(tier.to_numpy() <= LAST_PUBLIC_TIER)
     table = selection.reach[:, public].T
     rivals = []
-    for new in news:
-        weight = selection.weight * new
-        shares = table @ weight / max(float(weight.sum()), 1e-12)
-        best = int(shares.argmax()) if len(shares) else -1
-        share = float(shares[best]) if best >= 0 else 0.0
+    for site, new in zip(selection.site_ids, news, strict=True):
+        share, best = 0.0, -1
+        if len(public) and tier[site] > LAST_PUBLIC_TIER:
+            weight = np.zeros(len(selection.weight))
+            weight[new] = selection.weight[new]
+            served = table @ weight
+            best = int(served.argmax())
+            share = float(served[best] / max(float(weight.sum()), 1e-12))
         rivals.append((share, selection.candidate_ids[public[best]] if share >= 0.005 else ""))
     return rivals
 
@@ -93,11 +97,11 @@ def mark_proposed(sites: gpd.GeoDataFrame, selection: Selection, demand: np.ndar
     table.loc[chosen, "status"] = "proposed"
     table.loc[chosen, "rank_no"] = np.arange(1, len(chosen) + 1)
     table.loc[chosen, "gain"] = np.round(selection.gains, 3)
-    table.loc[chosen, "gain_demand"] = np.round([float(demand @ new) for new in news], 3)
+    table.loc[chosen, "gain_demand"] = np.round([float(demand[new].sum()) for new in news], 3)
     table.loc[chosen, "gain_share"] = selection.gains / total if total > 0 else 0.0
     table.loc[chosen, "networks"] = networks
     if chosen:
-        tier = sites.loc[list(selection.candidate_ids), "tier"].to_numpy()
+        tier = sites.loc[list(selection.candidate_ids), "tier"]
         rows = table.loc[chosen].assign(rival=pd.Series(_best_rivals(selection, tier, news), index=chosen))
         table.loc[chosen, "reason"] = rows.apply(_why, axis=1, unit=DEMAND_UNIT[kind], barred=selection.barred)
     return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from siteplan.grid import pixel_size_m
 from siteplan.params import SelectionParams
 
 
@@ -53,7 +54,7 @@ def demand_weight(demand: np.ndarray, kind: str, geobox: GeoBox, in_zone: np.nda
     """
     per_person = {"people": 1.0, "floor_area_m2": params.floor_area_per_person_m2}.get(kind)
     people = demand.astype(np.float64) / per_person if per_person else np.zeros(demand.shape)
-    land = params.area_people_per_km2 * float(abs(geobox.resolution.x * geobox.resolution.y)) / 1e6
+    land = params.area_people_per_km2 * pixel_size_m(geobox) ** 2 / 1e6
     weight = (people + land) * np.where(in_zone, params.zone_priority, 1.0)
     np.add.at(weight, points, params.point_people)
     return weight
@@ -78,7 +79,7 @@ def gather_demand(gap: np.ndarray, demand: np.ndarray, weight: np.ndarray, geobo
     DemandCells
         Cells with a positive weight, ordered by row and column. Sums over the cells equal sums over the gap pixels.
     """
-    step = max(1, round(cell_m / float(abs(geobox.resolution.x))))
+    step = max(1, round(cell_m / pixel_size_m(geobox)))
     rows, cols = np.nonzero(gap & (weight > 0))
     if len(rows) == 0:
         nothing = np.zeros(0)

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,21 @@ def _checked_params(raw: Mapping[str, Any], file: str) -> StudyParams:
     return params
 
 
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    """The nearest known word, else all of them."""
+    words = list(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"是否应为 {near[0]}?" if near else f"可用:{', '.join(words)}"
+
+
 def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
     """Unknown layer names, and required layers that are not named."""
     if not isinstance(layers, Mapping):
         return
     for name in layers:
         if name not in LAYER_NAMES:
-            near = difflib.get_close_matches(str(name), LAYER_NAMES, n=1, cutoff=0.5)
-            remedy = f"是否应为 {near[0]}?" if near else f"可用:{', '.join(LAYER_NAMES)}"
-            yield Problem("study", file, "", f"layers.{name}", "没有这个图层名(unknown layer)", remedy)
+            yield Problem("study", file, "", f"layers.{name}", "没有这个图层名(unknown layer)",
+                          _suggestion(str(name), LAYER_NAMES))
     for pair in REQUIRED_PAIRS:
         if not any(name in layers for name in pair):
             yield Problem("study", file, "", "layers", f"缺少必需图层:{' 或 '.join(pair)}", f"增加 [layers.{pair[0]}]")
@@ -122,7 +128,7 @@ def _column_problems(layers: object, file: str) -> Iterator[Problem]:
         for key in columns:
             if key not in override_keys(name):
                 near = nearest_field(name, str(key))
-                remedy = f"是否应为 {near}?" if near else f"可用:{', '.join(override_keys(name))}"
+                remedy = _suggestion(near or str(key), override_keys(name))
                 yield Problem("study", file, "", f"layers.{name}.columns.{key}",
                               f"图层 {name} 没有这个字段(unknown field)", remedy)
 
@@ -134,9 +140,8 @@ def _rule_problems(table: object, file: str) -> Iterator[Problem]:
     for key in ("village_rule", "zone_rule"):
         name = table.get(key)
         if isinstance(name, str) and name not in load_rules():
-            near = difflib.get_close_matches(name, load_rules(), n=1, cutoff=0.5)
-            remedy = f"是否应为 {near[0]}?" if near else f"可用:{', '.join(load_rules())}"
-            yield Problem("study", file, "", f"gaps.{key}", f"没有这个规则(unknown rule):{name}", remedy)
+            yield Problem("study", file, "", f"gaps.{key}", f"没有这个规则(unknown rule):{name}",
+                          _suggestion(name, load_rules()))
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
@@ -187,10 +192,8 @@ def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
         location = (*location[:3], *(part for part in location[3:] if isinstance(part, int)))
     field = ".".join(map(str, location))
     if fault["type"] == "extra_forbidden":
-        known = _known_keys(location)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        remedy = f"是否应为 {near[0]}?" if near else f"可用:{', '.join(known)}"
-        return Problem("study", file, "", field, "没有这个键(unknown key)", remedy)
+        return Problem("study", file, "", field, "没有这个键(unknown key)",
+                       _suggestion(str(location[-1]), _known_keys(location)))
     if fault["type"] == "missing":
         return Problem("study", file, "", field, "缺少必需的键", f"增加 {field}")
     if fault["type"] == "model_type":

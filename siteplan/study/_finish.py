@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from siteplan import __version__
 from siteplan.coverage import Coverage
 from siteplan.plan import Plan
 from siteplan.selection import Selection
@@ -28,15 +29,8 @@ SYNTHETIC_NOTICE = "合成数据,仅供演示(synthetic data)"
 PREDICTED_NOTICE = "覆盖为室外地面的模型预测值,非实测(predicted outdoors, not measured)"
 
 
-def distribution_version() -> str:
-    """Version of the installed distribution, or ``unknown`` when run from a bare checkout."""
-    from siteplan import __version__
-
-    return __version__
-
-
 def _versions() -> dict[str, str]:
-    found = {"siteplan": distribution_version()}
+    found = {"siteplan": __version__}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
