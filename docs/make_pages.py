@@ -75,7 +75,9 @@ SOURCE_ZH = {
     "crs": "文件没有坐标系或写错时，在此写明，如 `EPSG:4547`",
     "datum": "经纬度的基准：`wgs84`、`cgcs2000`、`gcj02`（高德、腾讯）、`bd09`（百度）；图商坐标必须写明，程序不猜",
     "encoding": "文本编码，如 `GBK`；不写时自动判断，并记入数据问题清单",
-    "layer": "文件内的图层名或工作表名；文件里只有一个时可不写",
+    "towgs84": "原坐标基准到 WGS84 的 3 或 7 参数：dX、dY、dZ（米）、rX、rY、rZ（角秒，位置矢量法）、尺度（ppm）；北京54、西安80 数据必须给出",
+    "member": "ZIP 内的文件，如 `子目录/村.shp`；`*` 代表任意文字；包内只有一个图层文件时可不写",
+    "layer": "文件内的图层名或工作表名，几个用逗号分开；文件里只有一个时可不写",
     "where": "属性筛选条件（OGR SQL 的 WHERE 部分），如 `name IN ('城关镇')`；矢量文件、CSV、XLSX",
     "nodata": "栅格中表示无数据的值，文件自己没有声明时写",
     "unit": "栅格高程的单位",
@@ -169,7 +171,8 @@ def study_file() -> str:
              "完整的例子见 [data/xikou/study.toml](../data/xikou/study.toml)。", ""]
     for table, model in settings_tables().items():
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
-    lines += ["## `[layers.图层名]` 图层从哪里来", "", "每个图层一张表，图层名见下一节。", "", head, *key_rows(LayerSource, SOURCE_ZH), "",
+    lines += ["## `[layers.图层名]` 图层从哪里来", "",
+              "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head, *key_rows(LayerSource, SOURCE_ZH), "",
               "## 图层名", "", "至少要有：" + "；".join(f"`{a}` 或 `{b}`" for a, b in REQUIRED_PAIRS) + "。其余可选，少一层就少一项结果。",
               "各图层的列见 [图层与字段](layers.md)。", "", "| 图层名 | 内容 | 用途 |", "|---|---|---|"]
     names = {name: schema.zh for name, schema in load_columns().items()} | RASTERS_ZH

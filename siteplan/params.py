@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
@@ -30,11 +30,23 @@ class LayerSource(Settings):
     crs: str | None = Field(None, description="CRS of the file where it has none or a wrong one, e.g. 'EPSG:4547'")
     datum: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = Field(None, description="datum of lon/lat values")
     encoding: str | None = Field(None, description="text encoding, e.g. 'GBK'; detected when absent")
-    layer: str | None = Field(None, description="layer or sheet inside the file")
+    towgs84: list[float] | None = Field(
+        None, min_length=3, max_length=7, description="3 or 7 parameters from the file's datum to WGS 84: dX, dY, dZ (m), "
+        "rX, rY, rZ (arc seconds, position vector), scale (ppm); needed for Beijing 1954 and Xian 1980")
+    member: str | None = Field(None, description="file inside a .zip, e.g. 'sub/villages.shp'; * stands for any text")
+    layer: str | None = Field(None, description="layer or sheet inside the file; several separated by commas")
     where: str | None = Field(None, description="attribute filter (OGR SQL WHERE clause)")
     nodata: float | None = Field(None, description="raster value that means no data, where the file does not say")
     unit: Literal["m", "ft", "dm", "cm"] = Field("m", description="unit of raster values")
     columns: dict[str, str] = Field(default_factory=dict, description="field = column name in the file")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+LayerSources = Annotated[list[LayerSource], BeforeValidator(_as_list), Field(min_length=1)]
+"""``[layers.NAME]``, or several ``[[layers.NAME]]`` where files of one layer need different settings."""
 
 
 class StudyInfo(Settings):
@@ -106,7 +118,7 @@ class StudyParams(Settings):
     """A whole study file."""
 
     study: StudyInfo
-    layers: dict[str, LayerSource]
+    layers: dict[str, LayerSources]
     coverage: CoverageParams = CoverageParams()
     gaps: GapParams = GapParams()
     candidates: CandidateParams = CandidateParams()

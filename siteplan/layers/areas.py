@@ -7,14 +7,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 
 NAMES = ("boundary", "villages", "zones", "towns", "counties", "restricted", "units", "parcels")
 ADDED: dict[str, str] = {}
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+def prepare(raw: RawTable, log: FileLog) -> RawTable:
     """As it is."""
-    return frame
+    del log
+    return raw
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

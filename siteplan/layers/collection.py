@@ -25,7 +25,10 @@ class Raster:
 
 @dataclass(frozen=True)
 class InputFile:
-    """Facts of one input file; ``rows_in = rows_kept + rows_refused`` (all 0 for rasters)."""
+    """Facts of one input file; ``rows_in + rows_made = rows_kept + rows_refused`` (all 0 for rasters).
+
+    ``rows_made`` are those that splitting a row adds (three azimuths in one cell make two more rows).
+    """
 
     layer: str
     file: str
@@ -37,6 +40,7 @@ class InputFile:
     rows_in: int
     rows_kept: int
     rows_refused: int
+    rows_made: int = 0
 
 
 @dataclass(frozen=True)

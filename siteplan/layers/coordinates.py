@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from siteplan import crs as crs_module
 from siteplan.layers.file_log import FileLog
-from siteplan.layers.raw_table import RawTable
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.params import LayerSource
 from siteplan.schema import Field, coordinate_words, match_columns
 
@@ -86,7 +87,7 @@ def locate(raw: RawTable, source: LayerSource, log: FileLog) -> tuple[RawTable, 
     if degrees:
         good &= (np.abs(x) <= 180.0) & (np.abs(y) <= 180.0)
     shapes[good] = shapely.points(x[good], y[good])
-    return RawTable(raw.frame, raw.rows, shapes, crs, raw.encoding), (first, second)
+    return replace(raw, geometry=shapes, crs=crs), (first, second)
 
 
 def _zone_prefix(values: NDArray[np.float64]) -> int:

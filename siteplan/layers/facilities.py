@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.venues import OTHER, classify_venue, department_of, load_venues
 
 NAMES = ("facilities",)
@@ -16,17 +19,18 @@ _OSM_TAGS = ("amenity", "government", "healthcare", "tourism", "leisure", "railw
 """Tags in the order in which they say what a thing is."""
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+def prepare(raw: RawTable, log: FileLog) -> RawTable:
     """For OpenStreetMap rows, ``venue_type`` of all telling tags: ``amenity=school;building=yes``."""
-    if "osm_id" not in frame or "venue_type" in frame:
-        return frame
+    del log
+    frame = raw.frame
     present = [tag for tag in _OSM_TAGS if tag in frame]
-    if not present:
-        return frame
+    if "osm_id" not in frame or "venue_type" in frame or not present:
+        return raw
     texts = [";".join(f"{tag}={value}" for tag, value in zip(present, values, strict=True) if isinstance(value, str))
              for values in frame[present].itertuples(index=False, name=None)]
     kept = frame.drop(columns=["amenity", "type"], errors="ignore")
-    return kept.assign(venue_type=pd.Series(texts, index=frame.index, dtype="str").replace("", None))
+    typed = pd.Series(texts, index=frame.index, dtype="str").replace("", None)
+    return replace(raw, frame=kept.assign(venue_type=typed))
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

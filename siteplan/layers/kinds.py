@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from siteplan.layers import areas, buildings, facilities, poles, population, stations
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.schema import empty_columns, layer_schema
 
 Complete = Callable[[pd.DataFrame, NDArray[np.object_], FileLog], tuple[pd.DataFrame, NDArray[np.bool_]]]
@@ -26,7 +27,7 @@ class Kind:
     Attributes
     ----------
     prepare : callable
-        ``prepare(frame) -> frame``: before columns are matched.
+        ``prepare(raw, log) -> raw``: before columns are matched; may split rows.
     complete : callable
         ``complete(table, shapes, log) -> (table, refused)``: after typing, in the study CRS, before geometry is
         reduced to the layer's kind.
@@ -34,13 +35,14 @@ class Kind:
         Columns that reading adds, with their dtypes.
     """
 
-    prepare: Callable[[pd.DataFrame], pd.DataFrame]
+    prepare: Callable[[RawTable, FileLog], RawTable]
     complete: Complete
     added: Mapping[str, str]
 
 
-def _as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame
+def _as_it_is(raw: RawTable, log: FileLog) -> RawTable:
+    del log
+    return raw
 
 
 def _nothing_more(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog,

@@ -8,14 +8,16 @@ import shapely
 from numpy.typing import NDArray
 
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 
 NAMES = ("population",)
 ADDED: dict[str, str] = {}
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+def prepare(raw: RawTable, log: FileLog) -> RawTable:
     """As it is."""
-    return frame
+    del log
+    return raw
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

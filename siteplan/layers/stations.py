@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.schema import normalise_word
 
 NAMES = ("stations",)
@@ -102,12 +104,15 @@ def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float) -> i
     return table[min(table, key=lambda known: (abs(known - width), known))]
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+def prepare(raw: RawTable, log: FileLog) -> RawTable:
     """Azimuth words for omnidirectional antennas become empty."""
+    del log
+    frame = raw.frame
     words = {column for column in frame.columns if normalise_word(column).split("(")[0] in ("方位角", "azimuth", "方向角")}
     if not words:
-        return frame
-    return frame.assign(**{str(column): frame[column].where(~frame[column].map(_is_omni), None) for column in words})
+        return raw
+    plain = {str(column): frame[column].where(~frame[column].map(_is_omni), None) for column in words}
+    return replace(raw, frame=frame.assign(**plain))
 
 
 def _is_omni(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -17,10 +17,10 @@ from siteplan.errors import CrsError
 from siteplan.input_ledger import InputLedger
 from siteplan.layers.coordinates import locate
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.geometry import clean_shapes, outside, swap, swapped_lonlat, swapped_plane
 from siteplan.layers.keys import settle_keys
 from siteplan.layers.kinds import column_order, kind_of
-from siteplan.layers.raw_table import RawTable
 from siteplan.layers.values import read_column
 from siteplan.params import LayerSource
 from siteplan.schema import find_column, layer_schema, match_columns, table_schema
@@ -40,11 +40,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class TypedRows:
-    """Typed rows of one file and the shapes that belong to them; ``rows_in`` before anything was refused."""
+    """Typed rows of one file and the shapes that belong to them.
+
+    ``rows_in`` is the number of rows in the file, ``rows_made`` that of rows added by splitting them.
+    """
 
     table: pd.DataFrame
     shapes: NDArray[np.object_]
     rows_in: int
+    rows_made: int
     crs: str
     datum: str
 
@@ -64,7 +68,7 @@ def place_rows(raw: RawTable, source: LayerSource, log: FileLog) -> tuple[RawTab
     if found is None:
         log.problem("没有坐标系（缺 .prj）", "在研究文件写明 crs，例如 EPSG:4547", "crs")
         return None
-    return RawTable(raw.frame, raw.rows, raw.geometry, crs_module.read_crs(found), raw.encoding), ()
+    return replace(raw, crs=crs_module.read_crs(found)), ()
 
 
 def unswap(raw: RawTable, log: FileLog, box: tuple[float, float, float, float] | None) -> RawTable:
@@ -72,7 +76,7 @@ def unswap(raw: RawTable, log: FileLog, box: tuple[float, float, float, float] |
     if raw.geometry is None or raw.crs is None:
         return raw
     swapped = swapped_lonlat(raw.geometry, box) if raw.crs.is_geographic else swapped_plane(raw.geometry)
-    return RawTable(raw.frame, raw.rows, swap(raw.geometry, swapped, log, raw.rows), raw.crs, raw.encoding)
+    return replace(raw, geometry=swap(raw.geometry, swapped, log, raw.rows))
 
 
 def fit_columns(raw: RawTable, source: LayerSource) -> LayerSource:
@@ -99,7 +103,7 @@ def _match(frame: pd.DataFrame, source: LayerSource, used: tuple[str, ...], log:
 def _typed(raw: RawTable, source: LayerSource, used: tuple[str, ...], log: FileLog) -> tuple[pd.DataFrame, Mask]:
     """Typed columns of the schema, and the rows refused on the way."""
     schema = layer_schema(log.layer)
-    frame = kind_of(log.layer).prepare(raw.frame)
+    frame = raw.frame
     columns, factors = _match(frame, source, used, log)
     refused = np.zeros(len(frame), dtype=bool)
     absent = pd.Series([None] * len(frame), index=frame.index, dtype=object)
@@ -123,7 +127,7 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
     """
     schema = layer_schema(log.layer)
     try:
-        placed = place_rows(raw, source, log)
+        placed = place_rows(kind_of(log.layer).prepare(raw, log), source, log)
         if placed is None:
             return None
         located, used = placed
@@ -144,7 +148,8 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
         refused |= outside(cleaned, study.area, log, located.rows, refused, study.context_m)
     keep = ~refused
     crs_name = "" if located.crs is None else crs_text(located.crs)
-    return TypedRows(table[keep].reset_index(drop=True), cleaned[keep], len(table), crs_name, source.datum or "")
+    return TypedRows(table[keep].reset_index(drop=True), cleaned[keep], len(table) - located.made, located.made,
+                     crs_name, source.datum or "")
 
 
 def crs_text(crs: pyproj.CRS) -> str:

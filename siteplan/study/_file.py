@@ -89,7 +89,8 @@ def _checked_params(raw: Mapping[str, Any], file: str) -> StudyParams:
     try:
         params = StudyParams.model_validate({**raw, "layers": layers})
     except ValidationError as error:
-        problems += dict.fromkeys(_as_problem(fault, file) for fault in error.errors() if not _is_echo(fault))
+        faults = [_named(fault, layers) for fault in error.errors()]
+        problems += dict.fromkeys(_as_problem(fault, file) for fault in faults if not _is_echo(fault))
         params = None
     if problems or params is None:
         raise StudyError("研究文件不能使用:", problems)
@@ -118,7 +119,9 @@ def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
 
 def _column_problems(layers: object, file: str) -> Iterator[Problem]:
     """Keys of ``columns`` that are no field of their layer."""
-    for name, table in layers.items() if isinstance(layers, Mapping) else ():
+    tables = [(name, table) for name, given in (layers.items() if isinstance(layers, Mapping) else ())
+              for table in (given if isinstance(given, list) else [given])]
+    for name, table in tables:
         columns = table.get("columns") if isinstance(table, Mapping) else None
         if not columns or not isinstance(columns, Mapping) or name not in LAYER_NAMES:
             continue
@@ -176,6 +179,16 @@ def _reason(fault: Mapping[str, Any]) -> str:
     if "expected" in context:
         context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", '"')
     return f"取值不对:{words.format_map(context)}"
+
+
+def _named(fault: Mapping[str, Any], layers: object) -> dict[str, Any]:
+    """A fault that names ``layers.poles``, or ``layers.poles#2`` where the study has several ``[[layers.poles]]``."""
+    location = tuple(fault["loc"])
+    if location[:1] == ("layers",) and len(location) > 2 and isinstance(location[2], int):
+        several = isinstance(layers, Mapping) and isinstance(layers.get(location[1]), list)
+        name = f"{location[1]}#{location[2] + 1}" if several else str(location[1])
+        location = ("layers", name, *location[3:])
+    return {**fault, "loc": location}
 
 
 def _is_echo(fault: Mapping[str, Any]) -> bool:

@@ -13,10 +13,10 @@ import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from siteplan.layers.encodings import dbf_encoding
 from siteplan.layers.file_log import FileLog
-from siteplan.layers.osm import TAGS, expand_tags, scratch_folder, write_config
-from siteplan.layers.raw_table import RawTable
+from siteplan.layers.formats.encodings import dbf_encoding
+from siteplan.layers.formats.osm import TAGS, expand_tags, scratch_folder, write_config
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.where import bad_where, names_known, quote_names, select_rows
 from siteplan.params import LayerSource
 from siteplan.schema import layer_schema

@@ -31,3 +31,4 @@ class RawTable:
     geometry: NDArray[np.object_] | None
     crs: pyproj.CRS | None
     encoding: str
+    made: int = 0

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siteplan.layers.encodings import text_encoding
 from siteplan.layers.file_log import FileLog
-from siteplan.layers.raw_table import RawTable
+from siteplan.layers.formats.encodings import text_encoding
+from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.where import select_rows
 from siteplan.params import LayerSource
 from siteplan.schema import coordinate_words, layer_schema, normalise_word
