@@ -110,7 +110,7 @@ def type_zh(annotation: Any) -> str:
         return "、".join(f"`\"{word}\"`" for word in get_args(annotation)) + " 之一"
     if get_args(annotation) and get_origin(annotation) not in (list, dict):
         return "或".join(type_zh(part) for part in get_args(annotation))
-    names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[str]: "文本列表", dict[str, str]: "表"}
+    names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[float]: "数的列表", list[str]: "文本列表", dict[str, str]: "表"}
     return names[annotation]
 
 
@@ -172,7 +172,8 @@ def study_file() -> str:
     for table, model in settings_tables().items():
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
-              "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head, *key_rows(LayerSource, SOURCE_ZH), "",
+              "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
+              *key_rows(LayerSource, SOURCE_ZH), "",
               "## 图层名", "", "至少要有：" + "；".join(f"`{a}` 或 `{b}`" for a, b in REQUIRED_PAIRS) + "。其余可选，少一层就少一项结果。",
               "各图层的列见 [图层与字段](layers.md)。", "", "| 图层名 | 内容 | 用途 |", "|---|---|---|"]
     names = {name: schema.zh for name, schema in load_columns().items()} | RASTERS_ZH

@@ -31,8 +31,9 @@ class LayerSource(Settings):
     datum: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = Field(None, description="datum of lon/lat values")
     encoding: str | None = Field(None, description="text encoding, e.g. 'GBK'; detected when absent")
     towgs84: list[float] | None = Field(
-        None, min_length=3, max_length=7, description="3 or 7 parameters from the file's datum to WGS 84: dX, dY, dZ (m), "
-        "rX, rY, rZ (arc seconds, position vector), scale (ppm); needed for Beijing 1954 and Xian 1980")
+        None, min_length=3, max_length=7,
+        description="3 or 7 parameters from the file's datum to WGS 84: dX, dY, dZ (m), rX, rY, rZ (arc seconds, "
+                    "position vector), scale (ppm); needed for Beijing 1954 and Xian 1980")
     member: str | None = Field(None, description="file inside a .zip, e.g. 'sub/villages.shp'; * stands for any text")
     layer: str | None = Field(None, description="layer or sheet inside the file; several separated by commas")
     where: str | None = Field(None, description="attribute filter (OGR SQL WHERE clause)")
