@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from siteplan.export._detailed_plan import site_fields
 from siteplan.gaps import load_rules
 from siteplan.gaps.rules import KIND_ZH
+from siteplan.layers.formats.catalogue import load_formats
 from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
 from siteplan.schema import load_columns
 from siteplan.venues import load_venues
@@ -76,6 +77,7 @@ SOURCE_ZH = {
     "datum": "经纬度的基准：`wgs84`、`cgcs2000`、`gcj02`（高德、腾讯）、`bd09`（百度）；图商坐标必须写明，程序不猜",
     "encoding": "文本编码，如 `GBK`；不写时自动判断，并记入数据问题清单",
     "towgs84": "原坐标基准到 WGS84 的 3 或 7 参数：dX、dY、dZ（米）、rX、rY、rZ（角秒，位置矢量法）、尺度（ppm）；北京54、西安80 数据必须给出",
+    "shift_m": "整层平移多少米 `[东, 北]`：程序报告图层偏移、人工核实后才写；程序自己从不平移",
     "member": "ZIP 内的文件，如 `子目录/村.shp`；`*` 代表任意文字；包内只有一个图层文件时可不写",
     "layer": "文件内的图层名或工作表名，几个用逗号分开；文件里只有一个时可不写",
     "where": "属性筛选条件（OGR SQL 的 WHERE 部分），如 `name IN ('城关镇')`；矢量文件、CSV、XLSX",
@@ -208,7 +210,24 @@ def tiers_table() -> str:
     return "\n".join(["| 层级 | 名称 | 系数 | 场所类别 |", "|---|---|---|---|", *rows])
 
 
-BLOCKS = {"outputs.md": {"fields": fields_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
+def formats_table(*kinds: str) -> str:
+    """Formats of some kinds, from ``tables/formats.toml``."""
+    rows = [f"| {entry.zh} | {'、'.join(f'`{suffix}`' for suffix in entry.suffixes)} | {entry.detects} | {entry.refuses} |"
+            for entry in load_formats().values() if entry.kind in kinds]
+    return "\n".join(["| 格式 | 文件名后缀 | 自动识别 | 拒收与限制 |", "|---|---|---|---|", *rows])
+
+
+def refused_table() -> str:
+    """Formats that are not read, and what to do instead."""
+    rows = [f"| {entry.zh} | {'、'.join(f'`{suffix}`' for suffix in entry.suffixes)} | {entry.advice} |"
+            for entry in load_formats().values() if entry.kind == "refused"]
+    return "\n".join(["| 格式 | 文件名后缀 | 怎么办 |", "|---|---|---|", *rows])
+
+
+BLOCKS = {"formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
+                         "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
+                         "refused": refused_table},
+          "outputs.md": {"fields": fields_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
 
 
 def filled(name: str) -> str:

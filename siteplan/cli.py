@@ -18,7 +18,7 @@ from siteplan.input_ledger import ACTION_ZH
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from siteplan.layers import InputFile, Layers
+    from siteplan.layers import Layers
     from siteplan.plan import Plan
 
 SAMPLE = Path("data", "xikou", "study.toml")
@@ -171,30 +171,53 @@ def run(study: Annotated[Path, typer.Argument(help="研究文件 (study file, TO
 
 @app.command()
 def check(study: Annotated[Path, typer.Argument(help="研究文件 (study file, TOML)")],
+          out: Annotated[Path | None, typer.Option(help="把问题清单写入此文件夹 (ledger.csv, ledger.xlsx)")] = None,
           lines: Annotated[int, typer.Option(help="每个图层最多列出的问题行数")] = 10, debug: Debug = False) -> None:
-    """只读取并检查图层,逐层给出结论。Read and check the layers only."""
-    from rich.table import Table
-
+    """只读取并检查图层,逐文件、逐图层给出结论;有图层不能使用时返回 2。Read and check the layers only."""
     with _told_errors(debug):
-        from siteplan.study import Study, read_layers
+        from siteplan.study import Study, check_layers, write_layer_check
 
-        layers = read_layers(Study.from_toml(study))
+        opened = Study.from_toml(study)
+        layers = check_layers(opened)
         console = _console()
-        table = Table(title=f"图层检查:{study.name}", title_justify="left")
-        for heading in ("图层", "文件", "编码", "坐标系", "基准", "读入", "保留", "拒收", "结论"):
-            table.add_column(heading, overflow="fold")
-        for file in layers.files:
-            table.add_row(file.layer, Path(file.file).name, file.encoding or "", file.crs or "", file.datum or "",
-                          str(file.rows_in), str(file.rows_kept), str(file.rows_refused), _verdict(file))
-        console.print(table)
         _print_ledger(console, layers, lines)
+        _print_verdicts(console, study.name, layers)
+        if out is not None:
+            written = write_layer_check(opened, layers, out)
+            console.print(f"问题清单(ledger): {written['ledger.csv']}、{written['ledger.xlsx']}", markup=False)
+        for problem in layers.problems:
+            console.print(f"不能运行:{problem}", style="red", markup=False)
+    if layers.problems:
+        raise typer.Exit(BAD_INPUT)
 
 
-def _verdict(file: InputFile) -> str:
-    """One word on a file: usable, usable with losses, or not."""
-    if file.rows_in and not file.rows_kept:
-        return "不可用"
-    return "可用,有拒收" if file.rows_refused else "可用"
+_VERDICT_STYLE = {"可用": "green", "不可用": "red"}
+
+
+def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
+    """One row per file, then one row per layer."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from siteplan.layers import Verdict, file_verdicts, layer_verdicts
+
+    def cells(verdict: Verdict) -> tuple[Text, Text]:
+        return Text(verdict.word, style=_VERDICT_STYLE.get(verdict.word, "yellow")), Text(verdict.why)
+
+    table = Table(title=f"文件:{name}", title_justify="left")
+    for heading in ("图层", "文件", "编码", "坐标系", "基准", "读入", "增行", "保留", "拒收", "结论", "说明"):
+        table.add_column(heading, overflow="fold")
+    for file, verdict in zip(layers.files, file_verdicts(layers), strict=True):
+        counts = (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused)
+        facts = (file.layer, Text(Path(file.file).name), file.encoding or "", Text(file.crs or ""), file.datum or "")
+        table.add_row(*facts, *(str(count) if file.rows_in else "" for count in counts), *cells(verdict))
+    console.print(table)
+    table = Table(title="图层结论", title_justify="left")
+    for heading in ("图层", "结论", "说明"):
+        table.add_column(heading, overflow="fold")
+    for verdict in layer_verdicts(layers):
+        table.add_row(verdict.layer, *cells(verdict))
+    console.print(table)
 
 
 def _print_ledger(console: Console, layers: Layers, most: int) -> None:

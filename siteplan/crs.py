@@ -1,13 +1,16 @@
 """Coordinate reference systems and Chinese datums. Order is always (lon, lat) or (x easting, y northing).
 
 WGS 84 and CGCS2000 are taken as equal (PROJ has only a ballpark no-op between them; they differ by centimetres, far
-below what siting needs). Beijing 1954 and Xian 1980 are refused: no official parameters are public.
-GCJ-02 and BD-09 are not reference systems but published distortions of longitude and latitude.
+below what siting needs). Beijing 1954 and Xian 1980 are refused (no official parameters are public) unless the planner
+gives parameters to WGS 84; then the first step is to WGS 84 by these, the second WGS 84 ~ CGCS2000.
+GCJ-02 and BD-09 are not reference systems but published distortions of longitude and latitude: see `siteplan.datums`.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -15,158 +18,25 @@ import numpy as np
 import pyproj
 import shapely
 from numpy.typing import ArrayLike, NDArray
+from pyproj.crs import BoundCRS
+from pyproj.crs.coordinate_operation import ToWGS84Transformation
 from pyproj.exceptions import CRSError as ProjCrsError
 from pyproj.exceptions import ProjError
 
+from siteplan.datums import DISTORTED, to_wgs84
 from siteplan.errors import CrsError, Problem
 
 Floats = NDArray[np.float64]
 
-GCJ_AXIS_M = 6378245.0
-"""Semi-major axis in the published GCJ-02 formula (Krassovsky ellipsoid), m."""
-GCJ_ECCENTRICITY2 = 0.00669342162296594323
-"""Squared eccentricity in the published GCJ-02 formula."""
-CHINA_BOX = (72.004, 0.8293, 137.8347, 55.8271)
-"""West, south, east, north, degrees: outside it GCJ-02 and BD-09 values are taken as WGS 84, unchanged."""
-DATUMS = ("wgs84", "cgcs2000", "gcj02", "bd09")
-"""Datums of longitude and latitude that are understood."""
+PARAMETER_COUNTS = (3, 7)
+"""How many parameters to WGS 84 may be given: three shifts, or also three rotations and a scale."""
 
-_BD_PI = math.pi * 3000.0 / 180.0
-_ITERATIONS = 40
-_TOLERANCE_DEG = 1e-11
-_SAME_DATUM = ("wgs 84", "wgs_1984", "world geodetic system 1984", "china 2000", "china_2000", "cgcs2000",
-               "china geodetic coordinate system 2000")
-_REFUSED_DATUM = ("beijing 1954", "xian 1980", "beijing_1954", "xian_1980", "new beijing")
-
-
-def _inside_china(lon: Floats, lat: Floats) -> NDArray[np.bool_]:
-    west, south, east, north = CHINA_BOX
-    return (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
-
-
-def _gcj_shift(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    """Shift of GCJ-02 at a WGS 84 point, degrees (the published formula)."""
-    x, y = lon - 105.0, lat - 35.0
-    root = np.sqrt(np.abs(x))
-    common = (20.0 * np.sin(6.0 * x * math.pi) + 20.0 * np.sin(2.0 * x * math.pi)) * 2.0 / 3.0
-    dlat = (-100.0 + 2.0 * x + 3.0 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root + common
-            + (20.0 * np.sin(y * math.pi) + 40.0 * np.sin(y / 3.0 * math.pi)) * 2.0 / 3.0
-            + (160.0 * np.sin(y / 12.0 * math.pi) + 320.0 * np.sin(y * math.pi / 30.0)) * 2.0 / 3.0)
-    dlon = (300.0 + x + 2.0 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root + common
-            + (20.0 * np.sin(x * math.pi) + 40.0 * np.sin(x / 3.0 * math.pi)) * 2.0 / 3.0
-            + (150.0 * np.sin(x / 12.0 * math.pi) + 300.0 * np.sin(x / 30.0 * math.pi)) * 2.0 / 3.0)
-    radians = np.radians(lat)
-    magic = 1.0 - GCJ_ECCENTRICITY2 * np.sin(radians) ** 2
-    root_magic = np.sqrt(magic)
-    dlat = dlat * 180.0 / (GCJ_AXIS_M * (1.0 - GCJ_ECCENTRICITY2) / (magic * root_magic) * math.pi)
-    dlon = dlon * 180.0 / (GCJ_AXIS_M / root_magic * np.cos(radians) * math.pi)
-    return dlon, dlat
-
-
-def _wgs_to_gcj(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    dlon, dlat = _gcj_shift(lon, lat)
-    return lon + dlon, lat + dlat
-
-
-def _gcj_to_bd(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    radius = np.sqrt(lon * lon + lat * lat) + 0.00002 * np.sin(lat * _BD_PI)
-    theta = np.arctan2(lat, lon) + 0.000003 * np.cos(lon * _BD_PI)
-    return radius * np.cos(theta) + 0.0065, radius * np.sin(theta) + 0.006
-
-
-def _wgs_to_bd(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    return _gcj_to_bd(*_wgs_to_gcj(lon, lat))
-
-
-_FORWARD = {"gcj02": _wgs_to_gcj, "bd09": _wgs_to_bd}
-
-
-def _as_pair(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floats]:
-    if datum not in DATUMS:
-        raise CrsError(f"坐标基准 {datum!r} 不认识；可用：{', '.join(DATUMS)}")
-    first, second = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
-    return np.array(first), np.array(second)
-
-
-def from_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floats]:
-    """Convert WGS 84 longitude and latitude to another datum.
-
-    Parameters
-    ----------
-    lon, lat : array_like
-        WGS 84 degrees, any shapes that broadcast.
-    datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}
-        Datum wanted. ``cgcs2000`` equals ``wgs84`` here.
-
-    Returns
-    -------
-    lon, lat : ndarray of float64
-        Degrees. Points outside `CHINA_BOX` are unchanged; NaN stays NaN.
-
-    Raises
-    ------
-    CrsError
-        The datum is not known.
-
-    Notes
-    -----
-    The GCJ-02 formula is the one published in many open tools, not an official document.
-
-    Examples
-    --------
-    >>> lon, lat = from_wgs84(113.3928, 22.5168, "gcj02")
-    >>> round(float(lon), 7), round(float(lat), 7)
-    (113.3982823, 22.5141106)
-    """
-    lon_in, lat_in = _as_pair(lon, lat, datum)
-    if datum not in _FORWARD:
-        return lon_in, lat_in
-    inside = _inside_china(lon_in, lat_in)
-    new_lon, new_lat = _FORWARD[datum](lon_in, lat_in)
-    return np.where(inside, new_lon, lon_in), np.where(inside, new_lat, lat_in)
-
-
-def to_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floats]:
-    """Convert longitude and latitude of a datum to WGS 84.
-
-    The inverse is iterated (a fixed point of the forward formula) until going there and back agrees to better than
-    1e-9 degrees, about 0.1 mm.
-
-    Parameters
-    ----------
-    lon, lat : array_like
-        Degrees in `datum`, any shapes that broadcast.
-    datum : {"wgs84", "cgcs2000", "gcj02", "bd09"}
-
-    Returns
-    -------
-    lon, lat : ndarray of float64
-        WGS 84 degrees. Points outside `CHINA_BOX` are unchanged; NaN stays NaN.
-
-    Raises
-    ------
-    CrsError
-
-    Examples
-    --------
-    >>> lon, lat = to_wgs84([113.3982823], [22.5141106], "gcj02")
-    >>> [round(float(v), 6) for v in (lon[0], lat[0])]
-    [113.3928, 22.5168]
-    """
-    lon_in, lat_in = _as_pair(lon, lat, datum)
-    if datum not in _FORWARD:
-        return lon_in, lat_in
-    inside = _inside_china(lon_in, lat_in)
-    forward = _FORWARD[datum]
-    target_lon, target_lat = np.where(inside, lon_in, 105.0), np.where(inside, lat_in, 35.0)
-    new_lon, new_lat = target_lon.copy(), target_lat.copy()
-    for _ in range(_ITERATIONS):
-        got_lon, got_lat = forward(new_lon, new_lat)
-        error_lon, error_lat = target_lon - got_lon, target_lat - got_lat
-        new_lon, new_lat = new_lon + error_lon, new_lat + error_lat
-        if max(np.max(np.abs(error_lon), initial=0.0), np.max(np.abs(error_lat), initial=0.0)) < _TOLERANCE_DEG:
-            break
-    return np.where(inside, new_lon, lon_in), np.where(inside, new_lat, lat_in)
+_SAME_DATUM = ("wgs84", "wgs1984", "worldgeodeticsystem1984", "cgcs2000", "china2000",
+               "chinageodeticcoordinatesystem2000")
+_REFUSED_DATUM = ("beijing1954", "beijing54", "newbeijing", "xian1980", "xian80", "pulkovo1942", "北京54", "北京1954",
+                  "西安80", "西安1980")
+_REFUSED_AXES_M = (6378245.0, 6378140.0)
+"""Semi-major axes of Beijing 1954 (Krassovsky 1940) and Xian 1980 (IAG 1975)."""
 
 
 def plan_epsg(lon: float) -> int:
@@ -199,39 +69,85 @@ def utm_epsg(lon: float, lat: float) -> int:
     return (32600 if lat >= 0 else 32700) + zone
 
 
-def read_crs(crs: Any) -> pyproj.CRS:
+def read_crs(crs: Any, towgs84: Sequence[float] | None = None) -> pyproj.CRS:
     """Parse a CRS and refuse those that cannot be transformed honestly.
 
     Parameters
     ----------
     crs : str, int or pyproj.CRS
-        EPSG code, WKT, PROJ text or a CRS object.
+        EPSG code, WKT, PROJ text or a CRS object. Heights of a compound CRS, and parameters to WGS 84 that a file
+        brings along, are left out.
+    towgs84 : sequence of 3 or 7 float, optional
+        Parameters from its datum to WGS 84: dX, dY, dZ (m), rX, rY, rZ (arc seconds, position vector), scale (ppm).
 
     Returns
     -------
     pyproj.CRS
+        A bound CRS when `towgs84` is given.
 
     Raises
     ------
     CrsError
-        It cannot be parsed, or rests on Beijing 1954 or Xian 1980 (no official parameters to CGCS2000).
+        It cannot be parsed, is a local system, or rests on an unnamed datum, Beijing 1954 or Xian 1980 without
+        `towgs84`; or `towgs84` is given for WGS 84 or CGCS2000, or has another length.
 
     Examples
     --------
     >>> read_crs("EPSG:4490").name
     'China Geodetic Coordinate System 2000'
+    >>> read_crs("EPSG:2383", [-10.0, 20.0, -30.0]).is_bound
+    True
     """
     try:
         parsed = pyproj.CRS.from_user_input(crs)
     except ProjCrsError:
         raise _crs_error(crs, "坐标系无法识别", "请写 EPSG 编号，例如 EPSG:4547（CGCS2000 三度带 114E）") from None
+    if parsed.is_compound:
+        parsed = parsed.sub_crs_list[0]
+    if parsed.is_bound and parsed.source_crs is not None:
+        parsed = parsed.source_crs
     geodetic = parsed.geodetic_crs
-    names = " ".join(str(name) for name in (parsed.name, geodetic and geodetic.name,
-                                            geodetic and geodetic.datum and geodetic.datum.name)).lower()
-    if any(word in names for word in _REFUSED_DATUM):
-        raise _crs_error(parsed.name, "北京54、西安80 没有公开的官方转换参数，不能直接转到 CGCS2000",
-                         "请用控制点或七参数在 GIS 软件中转换为 CGCS2000 后再提供")
+    if geodetic is None or not (parsed.is_projected or parsed.is_geographic):
+        raise _crs_error(parsed.name, "是地方独立坐标系，没有说明与国家坐标系的关系", "请转换为 CGCS2000 后再提供")
+    if towgs84 is not None:
+        return _bind(parsed, towgs84)
+    name = f"{geodetic.name} {geodetic.datum.name if geodetic.datum else ''} {parsed.name}"
+    axis = geodetic.ellipsoid.semi_major_metre if geodetic.ellipsoid else 0.0
+    if _plain(name, _REFUSED_DATUM) or (axis in _REFUSED_AXES_M and not _is_plan_datum(parsed)):
+        kind = {6378245.0: "北京54（克拉索夫斯基椭球）", 6378140.0: "西安80（IAG 1975 椭球）"}.get(axis, "北京54、西安80")
+        raise _crs_error(parsed.name, f"基准是{kind}，没有公开的官方转换参数，不能直接转到 CGCS2000",
+                         "在该图层写明 towgs84（三参数或七参数），或用控制点转换为 CGCS2000 后再提供")
+    if geodetic.datum is None or "unknown" in geodetic.datum.name.lower():
+        raise _crs_error(parsed.name, "没有写明大地基准", "请在该图层写明 crs，用 EPSG 编号，例如 EPSG:4547")
     return parsed
+
+
+def _plain(text: str, words: tuple[str, ...]) -> bool:
+    """Whether one of the words is in a name, whatever its case, blanks and signs."""
+    squeezed = re.sub(r"[\W_]+", "", text).casefold()
+    return any(word in squeezed for word in words)
+
+
+def _bind(crs: pyproj.CRS, towgs84: Sequence[float]) -> pyproj.CRS:
+    """The CRS with the planner's parameters to WGS 84."""
+    if len(towgs84) not in PARAMETER_COUNTS or not np.isfinite(towgs84).all():
+        raise _crs_error(crs.name, f"towgs84 有 {len(towgs84)} 个数，应为 3 个或 7 个",
+                         "依次写 dX、dY、dZ（m）、rX、rY、rZ（秒）、比例（ppm）")
+    if _is_plan_datum(crs):
+        raise _crs_error(crs.name, "基准是 WGS84 或 CGCS2000，不用 towgs84", "删去 towgs84，或改正 crs")
+    return BoundCRS(source_crs=crs, target_crs=pyproj.CRS.from_epsg(4326),
+                    transformation=ToWGS84Transformation(crs.geodetic_crs, *towgs84))
+
+
+def crs_name(crs: pyproj.CRS) -> str:
+    """``EPSG:4547`` where it has a code, else its name; parameters to WGS 84 are said.
+
+    >>> crs_name(read_crs(4547)), crs_name(read_crs(2383, [1.0, 2.0, 3.0]))
+    ('EPSG:4547', 'EPSG:2383 + towgs84')
+    """
+    plain = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
+    code = plain.to_epsg()
+    return (f"EPSG:{code}" if code else str(plain.name)) + (" + towgs84" if crs.is_bound else "")
 
 
 def _crs_error(crs: Any, reason: str, remedy: str) -> CrsError:
@@ -275,10 +191,16 @@ def require_projected(crs: Any) -> pyproj.CRS:
 
 def _is_plan_datum(crs: pyproj.CRS) -> bool:
     geodetic = crs.geodetic_crs
-    if geodetic is None or geodetic.datum is None:
+    if geodetic is None or geodetic.datum is None or crs.is_bound:
         return False
-    text = f"{geodetic.name} {geodetic.datum.name}".lower()
-    return any(name in text for name in _SAME_DATUM)
+    if geodetic.datum.name.lower().startswith("unknown based"):
+        return False
+    return _plain(f"{geodetic.name} {geodetic.datum.name}", _SAME_DATUM)
+
+
+def _usable(crs: Any) -> pyproj.CRS:
+    """A CRS that `read_crs` bound to WGS 84 as it is, any other checked."""
+    return crs if isinstance(crs, pyproj.CRS) and crs.is_bound else read_crs(crs)
 
 
 def _transformer(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
@@ -288,6 +210,12 @@ def _transformer(source: pyproj.CRS, target: pyproj.CRS) -> pyproj.Transformer:
         return pyproj.Transformer.from_crs(source, target, always_xy=True, allow_ballpark=ballpark)
     except ProjError:
         raise _crs_error(source.name, f"没有到 {target.name} 的可靠转换", "请先转换为 CGCS2000 或 WGS84") from None
+
+
+def _steps(source: pyproj.CRS, target: pyproj.CRS) -> list[tuple[pyproj.CRS, pyproj.CRS]]:
+    """Pairs of CRS to go through: by way of WGS 84 where parameters to it were given."""
+    hub = pyproj.CRS.from_epsg(4326)
+    return [(source, hub), (hub, target)] if source.is_bound or target.is_bound else [(source, target)]
 
 
 def transform_points(x: ArrayLike, y: ArrayLike, source: Any, target: Any) -> tuple[Floats, Floats]:
@@ -315,8 +243,10 @@ def transform_points(x: ArrayLike, y: ArrayLike, source: Any, target: Any) -> tu
     >>> round(float(x), 3), round(float(y), 3)
     (437507.625, 2491176.699)
     """
-    transformer = _transformer(read_crs(source), read_crs(target))
-    new_x, new_y = transformer.transform(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+    source_crs, target_crs = _usable(source), _usable(target)
+    new_x, new_y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    for start, end in _steps(source_crs, target_crs):
+        new_x, new_y = _transformer(start, end).transform(new_x, new_y)
     out_x, out_y = np.array(new_x, dtype=np.float64), np.array(new_y, dtype=np.float64)
     bad = ~(np.isfinite(out_x) & np.isfinite(out_y))
     return np.where(bad, np.nan, out_x), np.where(bad, np.nan, out_y)
@@ -335,7 +265,7 @@ def transform_geometry(geometry: Any, source: Any, target: Any, datum: str | Non
     Returns
     -------
     ndarray of object
-        New geometries; vertices that cannot be transformed are NaN.
+        New geometries; one with a vertex that cannot be transformed becomes ``POINT (NaN NaN)``.
 
     Raises
     ------
@@ -348,19 +278,31 @@ def transform_geometry(geometry: Any, source: Any, target: Any, datum: str | Non
     >>> round(point.x, 2)
     437507.62
     """
-    source_crs, target_crs = read_crs(source), read_crs(target)
-    shapes = shapely.force_2d(np.asarray(geometry, dtype=object))
-    distorted = datum in _FORWARD
+    source_crs, target_crs = _usable(source), _usable(target)
+    shapes = np.asarray(geometry, dtype=object)
+    distorted = datum in DISTORTED
     if distorted and not source_crs.is_geographic:
         raise _crs_error(source_crs.name, f"datum = {datum} 只能用于经纬度", "请去掉 datum，或提供经纬度坐标")
     if not distorted and source_crs == target_crs:
-        return np.asarray(shapes, dtype=object)
+        return np.asarray(shapely.force_2d(shapes), dtype=object)
 
-    def move(xy: Floats) -> Floats:
-        x, y = to_wgs84(xy[:, 0], xy[:, 1], datum) if distorted and datum else (xy[:, 0], xy[:, 1])
-        return np.column_stack(transform_points(x, y, 4326 if distorted else source_crs, target_crs))
-
-    return np.asarray(shapely.transform(shapes, move), dtype=object)
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    x, y = to_wgs84(xy[:, 0], xy[:, 1], datum) if distorted and datum else (xy[:, 0], xy[:, 1])
+    moved = np.column_stack(transform_points(x, y, 4326 if distorted else source_crs, target_crs))
+    out = np.array(shapes, dtype=object)
+    here = ~(shapely.is_missing(out) | shapely.is_empty(out))
+    if (shapely.get_type_id(out[here]) == 0).all():  # points are made anew: three times faster
+        out[here] = shapely.points(moved)
+        return out
+    wild = ~np.isfinite(moved).all(axis=1)
+    if wild.any():  # a ring whose ends are not finite does not close
+        lost = np.unique(owner[wild])
+        out[lost] = shapely.Point()
+        moved = moved[~np.isin(owner, lost)]
+        out = shapely.set_coordinates(out, moved)
+        out[lost] = shapely.Point(np.nan, np.nan)
+        return out
+    return np.asarray(shapely.set_coordinates(out, moved), dtype=object)
 
 
 def to_study_crs(gdf: gpd.GeoDataFrame, crs: Any, datum: str | None = None) -> gpd.GeoDataFrame:

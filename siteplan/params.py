@@ -34,6 +34,9 @@ class LayerSource(Settings):
         None, min_length=3, max_length=7,
         description="3 or 7 parameters from the file's datum to WGS 84: dX, dY, dZ (m), rX, rY, rZ (arc seconds, "
                     "position vector), scale (ppm); needed for Beijing 1954 and Xian 1980")
+    shift_m: list[float] | None = Field(
+        None, min_length=2, max_length=2,
+        description="east and north, m, by which the layer is moved: the planner's word on a shift that was found")
     member: str | None = Field(None, description="file inside a .zip, e.g. 'sub/villages.shp'; * stands for any text")
     layer: str | None = Field(None, description="layer or sheet inside the file; several separated by commas")
     where: str | None = Field(None, description="attribute filter (OGR SQL WHERE clause)")

@@ -15,28 +15,12 @@ from typing import Any
 import pandas as pd
 
 from siteplan.errors import StudyError
+from siteplan.unit_words import UNIT_FACTORS
 
 DTYPES = {"text": "str", "float": "float64", "int": "float64", "bool": "boolean", "date": "datetime64[us]"}
 """pandas dtype of each field type; whole numbers are float64 so that a missing one is NaN."""
 TRACE_COLUMNS = ("source_file", "source_row")
 """Columns every table carries: where its rows came from."""
-
-UNIT_FACTORS: Mapping[str, Mapping[str, float]] = MappingProxyType({
-    "m": {"m": 1.0, "米": 1.0, "公尺": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "metres": 1.0, "cm": 0.01,
-          "厘米": 0.01, "dm": 0.1, "km": 1000.0, "公里": 1000.0, "ft": 0.3048, "英尺": 0.3048, "feet": 0.3048,
-          "foot": 0.3048, "'": 0.3048},
-    "m2": {"m2": 1.0, "平方米": 1.0, "平米": 1.0, "sqm": 1.0, "km2": 1e6, "平方公里": 1e6, "ha": 1e4, "公顷": 1e4,
-           "亩": 2000.0 / 3.0},
-    "1": {"层": 1.0, "f": 1.0, "层楼": 1.0},
-    "deg": {"°": 1.0, "度": 1.0, "deg": 1.0},
-    "mhz": {"mhz": 1.0, "m": 1.0, "ghz": 1000.0, "g": 1000.0, "khz": 0.001},
-    "dbm": {"dbm": 1.0},
-    "w": {"w": 1.0, "瓦": 1.0, "kw": 1000.0, "mw": 0.001},
-    "people": {"人": 1.0, "万人": 1e4, "万": 1e4},
-    "households": {"户": 1.0, "万户": 1e4},
-    "seats": {"座": 1.0, "席": 1.0},
-})
-"""Unit words of a field unit and what they are worth in it."""
 
 _BRACKET = re.compile(r"[(\[{【]([^)\]}】]*)[)\]}】]")
 _BLANK = re.compile("[\\s_\\ufeff\\u200b.·:-]+")
@@ -200,6 +184,17 @@ def coordinate_words() -> Mapping[str, tuple[str, ...]]:
     """
     text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
     return MappingProxyType({name: tuple(words) for name, words in tomllib.loads(text)["coordinates"].items()})
+
+
+@lru_cache(maxsize=1)
+def place_words() -> Mapping[str, tuple[str, ...]]:
+    """Spellings of columns that hold both coordinates (``pair``) or a shape as text (``shape``).
+
+    >>> "经纬度" in place_words()["pair"]
+    True
+    """
+    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
+    return MappingProxyType({name: tuple(words) for name, words in tomllib.loads(text)["places"].items()})
 
 
 @lru_cache(maxsize=65536)
@@ -381,7 +376,10 @@ def layers_markdown() -> str:
              "", "列名不分大小写、全角半角，忽略空格、下划线和括号里的单位（单位不同时自动换算）。",
              "点图层可用经纬度列：" + "、".join((*coordinate_words()["lon"][:4], *coordinate_words()["lat"][:4]))
              + "；或东、北坐标列：" + "、".join((*coordinate_words()["x"][:4], *coordinate_words()["y"][:4]))
-             + "（须写明 crs）。认不出的列在研究文件的 `columns` 写明（`字段 = \"文件里的列名\"`），字段名或列名写错时停止运行。", ""]
+             + "（不带带号的须写明 crs）；两个坐标在一格的列："
+             + "、".join(place_words()["pair"][:3]) + "；或几何文字（WKT、GeoJSON）的列："
+             + "、".join(place_words()["shape"][:4]) + "。",
+             "认不出的列在研究文件的 `columns` 写明（`字段 = \"文件里的列名\"`），字段名或列名写错时停止运行。", ""]
     for name, schema in load_columns().items():
         lines += [f"## {schema.zh} `{name}`", "", f"几何：{kinds[schema.geometry]}；主键：`{schema.key}`", "",
                   "| 字段 | 中文名 | 类型 | 单位 | 必填 | 范围 | 缺省 | 文件中可写作 |",

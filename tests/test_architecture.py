@@ -16,7 +16,7 @@ PACKAGE = ROOT / "siteplan"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES, MAX_FUNCTION_LINES, MAX_ARGUMENTS, MAX_COLUMNS = 400, 60, 8, 120
 CATCH_ALL = {"utils", "util", "common", "core", "manager", "helpers", "misc"}
-ARROW_STAGES = [("layers",), ("grid", "surface"), ("radio", "_kernels"), ("coverage",), ("gaps",), ("candidates",),
+ARROW_STAGES = [("grid",), ("layers",), ("surface",), ("radio", "_kernels"), ("coverage",), ("gaps",), ("candidates",),
                 ("selection",), ("plan",), ("export", "maps")]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

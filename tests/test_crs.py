@@ -13,7 +13,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siteplan import crs
+from siteplan import crs, datums
 from siteplan.errors import CrsError
 
 CHECKS = Path(__file__).parents[2] / "shared" / "checks"
@@ -29,10 +29,10 @@ PLACES = [
 
 @pytest.mark.parametrize(("wgs", "gcj", "bd"), PLACES)
 def test_three_cities_agree_with_the_published_formula(wgs, gcj, bd):
-    assert np.allclose(crs.from_wgs84(*wgs, "gcj02"), gcj, atol=1e-7)
-    assert np.allclose(crs.from_wgs84(*wgs, "bd09"), bd, atol=1e-7)
-    assert np.allclose(crs.to_wgs84(*gcj, "gcj02"), wgs, atol=2e-7)
-    assert np.allclose(crs.to_wgs84(*bd, "bd09"), wgs, atol=2e-7)
+    assert np.allclose(datums.from_wgs84(*wgs, "gcj02"), gcj, atol=1e-7)
+    assert np.allclose(datums.from_wgs84(*wgs, "bd09"), bd, atol=1e-7)
+    assert np.allclose(datums.to_wgs84(*gcj, "gcj02"), wgs, atol=2e-7)
+    assert np.allclose(datums.to_wgs84(*bd, "bd09"), wgs, atol=2e-7)
 
 
 @pytest.mark.shared
@@ -40,8 +40,8 @@ def test_three_cities_agree_with_the_published_formula(wgs, gcj, bd):
 def test_published_pairs_agree_to_one_metre():
     for row in csv.DictReader(PAIRS.read_text(encoding="utf-8").splitlines()):
         lon, lat = float(row["from_lon"]), float(row["from_lat"])
-        lon, lat = crs.to_wgs84(lon, lat, row["from_crs"].lower())
-        lon, lat = crs.from_wgs84(lon, lat, row["to_crs"].lower())
+        lon, lat = datums.to_wgs84(lon, lat, row["from_crs"].lower())
+        lon, lat = datums.from_wgs84(lon, lat, row["to_crs"].lower())
         distance = pyproj.Geod(ellps="WGS84").inv(lon, lat, float(row["to_lon"]), float(row["to_lat"]))[2]
         # Not the published formula: wandergis inverts in one step (0.2 to 2.3 m off); the two BD-09 rows of
         # eviltransform, 2 km apart, lie 11 m and 41 m off the BD-09 formula that all other rows agree with.
@@ -52,28 +52,28 @@ def test_published_pairs_agree_to_one_metre():
 @settings(max_examples=50, deadline=None)
 @given(st.floats(74, 134), st.floats(5, 53), st.sampled_from(["gcj02", "bd09"]))
 def test_round_trip_is_exact_to_a_billionth_degree(lon, lat, datum):
-    there = crs.from_wgs84(lon, lat, datum)
-    back = crs.to_wgs84(*there, datum)
+    there = datums.from_wgs84(lon, lat, datum)
+    back = datums.to_wgs84(*there, datum)
     assert np.allclose(back, (lon, lat), rtol=0, atol=1e-9)
-    again = crs.from_wgs84(*back, datum)
+    again = datums.from_wgs84(*back, datum)
     assert np.allclose(again, there, rtol=0, atol=1e-9)
 
 
 def test_outside_china_and_nan_and_plain_datums_are_unchanged():
-    lon, lat = crs.to_wgs84([9.5, np.nan], [47.1, 22.0], "gcj02")
+    lon, lat = datums.to_wgs84([9.5, np.nan], [47.1, 22.0], "gcj02")
     assert lon[0] == 9.5
     assert lat[0] == 47.1
     assert np.isnan(lon[1])
-    assert crs.to_wgs84(113.0, 22.0, "cgcs2000") == (113.0, 22.0)
+    assert datums.to_wgs84(113.0, 22.0, "cgcs2000") == (113.0, 22.0)
     given_lon = np.array([113.0])
-    crs.to_wgs84(given_lon, [22.0], "gcj02")
+    datums.to_wgs84(given_lon, [22.0], "gcj02")
     assert given_lon[0] == 113.0
-    assert crs.to_wgs84([], [], "bd09")[0].shape == (0,)
+    assert datums.to_wgs84([], [], "bd09")[0].shape == (0,)
 
 
 def test_unknown_datum_names_the_known_ones():
     with pytest.raises(CrsError, match="gcj02"):
-        crs.to_wgs84(1, 2, "beijing54")
+        datums.to_wgs84(1, 2, "beijing54")
 
 
 def test_zone_of_a_longitude():
@@ -127,3 +127,19 @@ def test_table_goes_to_the_study_crs_and_stays_itself():
         crs.to_study_crs(gpd.GeoDataFrame(geometry=[shapely.Point(1, 2)]), 4547)
     with pytest.raises(CrsError):
         crs.transform_points(1, 2, "EPSG:4610", 4547)
+
+
+def test_points_and_shapes_move_alike_and_lose_their_height():
+    lon, lat = np.array([113.39, 113.40, 113.41]), np.array([22.51, 22.52, 22.53])
+    points = shapely.points(lon, lat, [1.0, 2.0, 3.0])
+    lines = shapely.linestrings(np.column_stack([lon, lat, lat]))
+    for datum in (None, "gcj02", "bd09"):
+        moved = crs.transform_geometry([*points, None, shapely.Point()], 4326, 4547, datum)
+        line = crs.transform_geometry([lines, points[0], None], 4326, 4547, datum)
+        assert np.array_equal(shapely.get_coordinates(moved), shapely.get_coordinates(line[0]))
+        assert moved[3] is None
+        assert line[2] is None
+        assert not shapely.has_z(moved).any()
+        assert not shapely.has_z(line[:2]).any()
+    assert not shapely.has_z(crs.transform_geometry(points, 4326, 4326)).any()
+    assert shapely.has_z(points).all()

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import siteplan as sp
 from siteplan.cli import app
-from siteplan.crs import from_wgs84
+from siteplan.datums import from_wgs84
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._plan import FILES
 
@@ -77,7 +77,7 @@ def test_every_key_has_a_chinese_sentence(maker: ModuleType) -> None:
     assert maker.faults() == []
 
 
-@pytest.mark.parametrize("name", ["study-file.md", "outputs.md", "rules-and-numbers.md"])
+@pytest.mark.parametrize("name", ["study-file.md", "formats.md", "outputs.md", "rules-and-numbers.md"])
 def test_pages_written_from_the_code_are_up_to_date(maker: ModuleType, name: str) -> None:
     """Mend with: python docs/make_pages.py."""
     assert read(ROOT / "docs" / name) == maker.pages()[name]

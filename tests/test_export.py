@@ -309,7 +309,8 @@ def fake_plan(table: gpd.GeoDataFrame, ledger: InputLedger, notices: tuple[str, 
     return SimpleNamespace(
         study={"name": "=试验", "notices": list(notices), "demand_zh": "人口(人)"}, proposed=table, ledger=ledger, inputs=(
             {"layer": "poles", "file": "=a.csv", "encoding": None, "crs": None, "datum": "", "rows_in": 3,
-             "rows_kept": 2, "rows_refused": 1, "bytes": 10, "sha256": "00"},), villages=areas, zones=areas)
+             "rows_made": 0, "rows_kept": 2, "rows_refused": 1, "verdict": "可用，有拒收", "why": "=拒收 1 行",
+             "bytes": 10, "sha256": "00"},), villages=areas, zones=areas)
 
 
 def cells(path: Path, sheet: str) -> list[list[Any]]:

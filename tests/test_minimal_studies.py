@@ -285,14 +285,14 @@ def test_required_layer_without_a_usable_row(tmp_path: Path) -> None:
         run(study(tmp_path, {**ground(tmp_path), "villages": "villages.gpkg"}))
 
 
-def test_a_station_off_the_grid_is_told_and_left_out(tmp_path: Path) -> None:
+def test_a_station_out_of_reach_is_told_and_left_out(tmp_path: Path) -> None:
     away = {"小区号": "B-1", "站号": "B", "x": X0 + 5000.0}
     layers = {**ground(tmp_path), **villages(tmp_path), **stations(tmp_path, {}, away)}
     done = finish(study(tmp_path, layers), tmp_path / "out")
     line, = [line for line in done.plan.ledger if line.layer == "stations" and line.action == "refused"]
-    assert line.value == "B-1"
+    assert line.row == "3"
     assert line.file == "stations.csv"
-    assert "计算范围" in line.reason
+    assert "范围外" in line.reason
     assert done.plan.before.sector_ids == ("A-1",)
     assert done.facts["indicators"]["before"]["villages"]["passed"] == 2
 
@@ -305,11 +305,21 @@ def test_no_station_on_the_grid_at_all(tmp_path: Path) -> None:
     assert done.facts["sites"]
 
 
-def test_ground_that_lies_elsewhere_makes_everything_unknown(tmp_path: Path) -> None:
-    """No height within 500 m: coverage is no data, and nothing is judged as covered or not."""
+def test_ground_that_lies_elsewhere_stops_the_run(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", width=50, height=50, count=1, dtype="float32",
                        crs=CRS, transform=from_origin(X0 + 50_000, Y0 + 50_000, 20, 20)) as target:
         target.write(np.full((50, 50), 20.0, np.float32), 1)
+    opened = study(tmp_path, {"ground": "dem.tif", **villages(tmp_path), **stations(tmp_path), **poles(tmp_path)})
+    with pytest.raises(LayerError, match="没有一个栅格落在研究范围内") as caught:
+        read_layers(opened)
+    assert {problem.layer for problem in caught.value.problems} == {"ground"}
+
+
+def test_ground_that_is_nowhere_near_makes_everything_unknown(tmp_path: Path) -> None:
+    """No height within 500 m: coverage is no data, and nothing is judged as covered or not."""
+    with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", width=20, height=20, count=1, dtype="float32",
+                       crs=CRS, transform=from_origin(X0 + SIZE_M + 1000, Y0 + 400, 20, 20)) as target:
+        target.write(np.full((20, 20), 20.0, np.float32), 1)
     layers = {"ground": "dem.tif", **villages(tmp_path), **stations(tmp_path), **poles(tmp_path)}
     done = finish(study(tmp_path, layers), tmp_path / "out")
     nothing_proposed(done)
@@ -350,18 +360,16 @@ def test_village_codes_twice(tmp_path: Path) -> None:
     assert done.facts["indicators"]["before"]["villages"]["total"] == 2
 
 
-def test_a_village_outside_of_the_grid_is_not_assessable(tmp_path: Path) -> None:
-    """The boundary makes the grid; a village 1 km off it is read as neighbour, but nothing is known there."""
+def test_a_village_next_door_is_context_and_not_counted(tmp_path: Path) -> None:
+    """The boundary says what is judged; a village 1 km off it is read as neighbour, and stands in no rate."""
     shapes(tmp_path / "boundary.gpkg", [WHOLE], 名称=["范围"])
     shapes(tmp_path / "villages.gpkg", [WHOLE, rect(2000, 0, 2500, 1000)], 村代码=["1", "2"], 村名=["内村", "外村"])
     layers = {**ground(tmp_path), "boundary": "boundary.gpkg", "villages": "villages.gpkg", **stations(tmp_path)}
     done = finish(study(tmp_path, layers), tmp_path / "out")
     table = done.csv("villages.csv").set_index("village_code")
-    assert table.at["1", "verdict_before"] == "pass"
-    assert table.at["2", "verdict_before"] == "not_assessable"
-    assert float(table.at["2", "known_share_before"]) == 0.0
-    assert table.at["2", "area_share_before"] == ""
-    assert done.facts["indicators"]["before"]["villages"]["rate"] == 0.5
+    assert table["verdict_before"].to_dict() == {"1": "pass"}
+    assert done.facts["indicators"]["before"]["villages"]["rate"] == 1.0
+    assert any("1" in line and "范围" in line for line in done.lines("villages", "note"))
 
 
 def test_a_4g_network_alone_is_no_5g_coverage(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from siteplan.errors import StudyError
 from siteplan.input_ledger import InputLedger
-from siteplan.layers.coordinates import parse_degrees
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.kinds import empty_table
+from siteplan.layers.places.coordinates import parse_degrees
 from siteplan.layers.values import BAD, parse_bool, parse_date, parse_number, read_column
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS
 from siteplan.schema import (

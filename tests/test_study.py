@@ -92,7 +92,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 def test_coordinates_are_columns_too(tmp_path: Path) -> None:
     text = GOOD + "[layers.poles]\npath='p.csv'\ncolumns = { pole_id = '号', lon = 'A', lat = 'B' }\n"
-    assert Study.from_toml(write(tmp_path, text)).params.layers["poles"].columns["lon"] == "A"
+    assert Study.from_toml(write(tmp_path, text)).params.layers["poles"][0].columns["lon"] == "A"
 
 
 @pytest.mark.parametrize(("line", "field", "words"), [

@@ -16,7 +16,7 @@ import pytest
 import rasterio
 import shapely
 
-from siteplan.crs import to_wgs84
+from siteplan.datums import to_wgs84
 from siteplan.params import StudyParams
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ def study() -> StudyParams:
 
 def layer_table(name: str) -> pd.DataFrame:
     """A layer of the study file as it stands in its file, everything read."""
-    source = study().layers[name]
+    source, = study().layers[name]
     if isinstance(source.path, list):
         parts = [gpd.read_file(CITY / part, layer=source.layer) for part in source.path]
         return pd.concat(parts, ignore_index=True)

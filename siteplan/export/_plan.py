@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.errors import ExportError
+from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
+from siteplan.export._staging import write_files
 from siteplan.export._vector import write_geopackage
+from siteplan.export._workbook import write_csv
 from siteplan.plan import Plan
 
 STATUS_ZH = {"existing": "现状", "candidate": "备选", "proposed": "规划", "refused": "不可用"}
@@ -124,16 +124,6 @@ def _write_servers(plan: Plan, path: Path) -> None:
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 
-def _write_areas_csv(table: gpd.GeoDataFrame, path: Path) -> None:
-    """CSV that a spreadsheet opens: UTF-8 with BOM, no cell that starts a formula."""
-    frame = as_frame(table).reset_index()
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            words = frame[name].astype("str").where(frame[name].notna(), "")
-            frame[name] = words.where(~words.str.match(r"^[=+\-@\t\r]"), "'" + words)
-    frame.to_csv(path, index=False, encoding="utf-8-sig")
-
-
 def _write_reach(plan: Plan, path: Path) -> None:
     """Reach, weights and multipliers of the selection, so that gains and bound can be recounted."""
     chosen = plan.selection
@@ -150,34 +140,13 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
     ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
     ("areas.gpkg", _write_areas),
-    ("villages.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.villages), path)),
-    ("zones.csv", lambda plan, path: _write_areas_csv(_noticed(plan, plan.zones), path)), ("ledger.xlsx", write_ledger),
+    ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.villages)).reset_index(), path)),
+    ("zones.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.zones)).reset_index(), path)),
+    ("ledger.xlsx", write_ledger),
+    ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )
 """Deliverables in the order in which they are written; ``plan.json`` last."""
-
-
-def open_folder(target: Path) -> Path:
-    """A new temporary folder inside the output folder, which is made when absent.
-
-    Raises
-    ------
-    ExportError
-        The folder cannot be made or written to.
-    """
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".siteplan-", dir=target))
-    except OSError as error:
-        raise ExportError(f"成果目录 {target} 不能写入:{error.strerror or error}") from error
-
-
-def check_folder(out: Path) -> None:
-    """Raise ExportError when the output folder cannot be written to; leaves nothing behind."""
-    new = [path for path in (out, *out.parents) if not path.exists()]
-    open_folder(out).rmdir()
-    for path in new:
-        path.rmdir()
 
 
 def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) -> dict[str, Path]:
@@ -201,27 +170,10 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
     ExportError
         A file could not be written or did not read back; nothing in ``out`` was touched.
     """
-    target = Path(out)
-    staging = open_folder(target)
     start = time.process_time()
-    try:
-        for name, writer in (*extra, *FILES):
-            draft = staging / name
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            spent = {"write": round(time.process_time() - start, 3)}
-            writer(replace(plan, timings={**plan.timings, **spent}) if name == "plan.json" else plan, draft)
-        ready = sorted(path for path in staging.rglob("*") if path.is_file())
-        in_the_way = [path.name for path in ready if (target / path.relative_to(staging)).is_dir()]
-        if in_the_way:
-            raise ExportError(f"成果目录 {target} 中有同名文件夹,无法写入:{'、'.join(in_the_way)}")
-        for path in ready:
-            place = target / path.relative_to(staging)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, place)
-    except OSError as error:
-        if isinstance(error, ExportError):
-            raise
-        raise ExportError(f"写出成果失败:{error.strerror or error}({error.filename or target})") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return {name: target / name for name, _ in (*extra, *FILES)}
+
+    def write(name: str, writer: Writer, draft: Path) -> None:
+        spent = {"write": round(time.process_time() - start, 3)}
+        writer(replace(plan, timings={**plan.timings, **spent}) if name == "plan.json" else plan, draft)
+
+    return write_files(Path(out), [(name, partial(write, name, writer)) for name, writer in (*extra, *FILES)])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
+from siteplan.export._check import add_ledger_sheets
 from siteplan.export._detailed_plan import site_fields
+from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH
-from siteplan.input_ledger import ACTION_ZH
 from siteplan.plan import Plan, percent_down
 from siteplan.venues import load_venues
 
@@ -70,50 +71,6 @@ def department_rows(plan: Plan) -> list[list[Any]]:
     return rows
 
 
-NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "投资估算(元)": "#,##0", "新增服务需求": "#,##0",
-                  "面积(公顷)": "#,##0.0", "需求": "#,##0", "现状面积覆盖率": "0.0", "规划后面积覆盖率": "0.0",
-                  "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0"}
-"""Number format by heading."""
-
-
-def _add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
-               widths: Mapping[int, float]) -> None:
-    """One sheet: notes, heading, rows, frozen heading, filter, print settings."""
-    sheet = book.add_worksheet(name)
-    note = book.add_format({"font_color": "#7A4B00", "italic": True})
-    heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
-                               "valign": "vcenter"})
-    cell = book.add_format({"border": 1, "valign": "top", "text_wrap": True})
-    formats = {title: book.add_format({"border": 1, "valign": "top", "num_format": pattern})
-               for title, pattern in NUMBER_FORMATS.items()}
-    title_style = book.add_format({"bold": True, "font_size": 14})
-    for number, line in enumerate(notes):
-        sheet.write_string(number, 0, line, note if number else title_style)
-    top = len(notes)
-    for column, title in enumerate(head):
-        longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
-        sheet.set_column(column, column, widths.get(column, min(max(8.0, longest + 2.0), 40.0)))
-        sheet.write_string(top, column, title, heading)
-    for number, row in enumerate(rows, start=top + 1):
-        for column, value in enumerate(row):
-            if isinstance(value, int | float) and value == value:
-                sheet.write_number(number, column, value, formats.get(head[column], cell))
-            else:
-                sheet.write_string(number, column, "" if value != value else str(value), cell)
-    sheet.freeze_panes(top + 1, 0)
-    if rows:
-        sheet.autofilter(top, 0, top + len(rows), len(head) - 1)
-    sheet.set_landscape()
-    sheet.set_paper(8)
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(top)
-    sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
-
-
-def _width(value: Any) -> int:
-    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in str(value))
-
-
 def write_ledger(plan: Plan, path: Path) -> None:
     """Write the workbook: 开放台账, 部门汇总, 行政村, 重点区域, 数据问题清单, 输入文件.
 
@@ -122,22 +79,13 @@ def write_ledger(plan: Plan, path: Path) -> None:
     import xlsxwriter
 
     notes = [f"{plan.study['name']} 开放台账与数据问题清单", *plan.study["notices"]]
-    lines = [[line.layer, line.file, line.row, line.field, line.value, ACTION_ZH[line.action], line.reason, line.remedy]
-             for line in plan.ledger]
-    facts = [[file["layer"], file["file"], file["encoding"] or "", file["crs"] or "", file["datum"] or "",
-              file["rows_in"], file["rows_kept"], file["rows_refused"], file["bytes"], file["sha256"]]
-             for file in plan.inputs]
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(str(path), options)
-    _add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {19: 46, 3: 26, 1: 22})
-    _add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
+    book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
+    add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {19: 46, 3: 26, 1: 22})
+    add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
                department_rows(plan), notes, {})
     for name, table in (("行政村", plan.villages), ("重点区域", plan.zones)):
         if len(table):
             unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"
-            _add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
-    _add_sheet(book, "数据问题清单", ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"], lines, notes,
-               {6: 44, 7: 44})
-    _add_sheet(book, "输入文件", ["图层", "文件", "编码", "坐标系", "基准", "读入行", "保留行", "拒收行", "字节", "SHA-256"],
-               facts, notes, {9: 30})
+            add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
+    add_ledger_sheets(book, plan.ledger, plan.inputs, notes)
     book.close()

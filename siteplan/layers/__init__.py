@@ -1,10 +1,14 @@
 """The edge in: files become tables and rasters in the study CRS; what is refused, repaired or assumed has a line.
 
-One module per kind of layer (``buildings``, ``poles``, ``facilities``, ``areas``, ``stations``, ``ground``,
-``population``); all other vector layers have the general reading (``typing_rows``).
+``formats`` turns bytes into raw tables and rasters. One module per kind of layer (``buildings``, ``poles``,
+``facilities``, ``areas``, ``stations``, ``population``); all other vector layers have the general reading
+(``typing_rows``).
 """
 
 from siteplan.layers.collection import InputFile, Layers, Raster
-from siteplan.layers.reading import read_layers
+from siteplan.layers.reading import inspect_layers, read_layers
+from siteplan.layers.verdicts import Verdict, file_verdicts, layer_verdicts
 
-__all__ = ["InputFile", "Layers", "Raster", "read_layers"]
+__all__ = [
+    "InputFile", "Layers", "Raster", "Verdict", "file_verdicts", "inspect_layers", "layer_verdicts", "read_layers",
+]

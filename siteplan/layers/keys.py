@@ -10,10 +10,47 @@ import shapely
 from numpy.typing import NDArray
 
 from siteplan.input_ledger import InputLedger
+from siteplan.layers.file_log import FileLog
+from siteplan.schema import layer_schema
 
 _IDENTITY = {"stations": ("name", "network", "technology", "azimuth_deg", "freq_mhz", "carrier"),
              "village_points": ("village_code", "kind", "name"), "decisions": ("id", "action", "date")}
 """Columns that tell two rows without a key apart, beside the place; ``name`` for other layers."""
+_COUNTED_UNITS = ("people", "households", "seats", "m2")
+"""Units of quantities that several points of one row share."""
+
+
+def share_out(layer: str, table: pd.DataFrame, part: NDArray[np.int_], log: FileLog) -> pd.DataFrame:
+    """Rows made of one row with several points: the key gets the number of the point, quantities are shared out.
+
+    Parameters
+    ----------
+    layer : str
+    table : DataFrame
+        Typed rows.
+    part : ndarray of int
+        Number of the point within its row, from 1; 0 for rows that were not split.
+    log : FileLog
+
+    Returns
+    -------
+    DataFrame
+    """
+    made = part > 0
+    if not made.any():
+        return table
+    schema = layer_schema(layer)
+    rows, keys = table["source_row"].to_numpy(dtype=object), table[schema.key]
+    numbered = keys.astype("str") + pd.Series([f"-{number}" for number in part], index=table.index, dtype="str")
+    out = table.assign(**{schema.key: keys.where(~made | keys.isna(), numbered)})
+    starts = np.maximum.accumulate(np.where(part <= 1, np.arange(len(part)), 0))
+    sizes = np.bincount(starts, minlength=len(part))[starts]
+    for name, spec in schema.fields.items():
+        mine = made & out[name].notna().to_numpy()
+        if spec.unit in _COUNTED_UNITS and mine.any():
+            out = out.assign(**{name: out[name].where(~mine, out[name] / sizes)})
+            log.rows(rows[mine], name, "", "assumed", f"一行有多个点，“{spec.zh}”平分到各点", "每个点各写一行")
+    return out
 
 
 def made_keys(layer: str, table: pd.DataFrame, shapes: NDArray[np.object_]) -> list[str]:

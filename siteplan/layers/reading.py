@@ -10,31 +10,35 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyproj
 import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from siteplan import crs as crs_module
 from siteplan.errors import CrsError, LayerError, Problem
 from siteplan.input_ledger import InputLedger
-from siteplan.layers.collection import InputFile, Layers, Raster
+from siteplan.layers.alignment import check_alignment, tell_alignment
+from siteplan.layers.collection import InputFile, Layers, Raster, no_refused
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats import rasters
-from siteplan.layers.formats.opening import digest, is_raster, open_raster, open_tables
+from siteplan.layers.formats.opening import digest, holds_raster, is_raster, open_raster, open_tables
 from siteplan.layers.formats.raw_table import RawTable
+from siteplan.layers.places.placing import place_rows, unswap
 from siteplan.layers.study_columns import ColumnCheck
 from siteplan.layers.typing_rows import (
     Frame,
     TypedRows,
-    crs_text,
     finish_table,
     fit_columns,
-    place_rows,
     type_rows,
-    unswap,
 )
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSource
 
-"""Of each pair at least one layer must be usable."""
+FIRST = ("boundary", "villages", "zones")
+"""Read before the others: the first of them that is there says where the study is."""
 ESSENTIAL = ("boundary", "ground", "heights", "villages", "zones")
 """A layer of these that is named must be usable; other layers are left out with a ledger line."""
 
@@ -66,23 +70,53 @@ def read_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs:
     CrsError
         `crs` is refused.
     """
-    reader = _Reader(Path(root))
+    reader, found = _read(sources, crs, Path(root), context_m)
+    if found.problems:
+        mistaken = all(problem in reader.mistakes for problem in found.problems)
+        others = [problem for problem in reader.problems if problem not in found.problems]
+        raise LayerError("研究文件写的列名或条件与数据对不上：" if mistaken else "必需图层不能使用：", [*found.problems, *others])
+    return found
+
+
+def inspect_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, root: Path | str,
+                   context_m: float = 3000.0) -> Layers:
+    """As `read_layers`, for a look at the data: what would stop a run is in ``Layers.problems`` instead.
+
+    Raises
+    ------
+    LayerError
+        No layer tells where the study is, so no CRS can be chosen.
+    CrsError
+        `crs` is refused.
+    """
+    return _read(sources, crs, Path(root), context_m)[1]
+
+
+def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, root: Path, context_m: float,
+          ) -> tuple[_Reader, Layers]:
+    reader = _Reader(root)
     unknown = [name for name in sources if name not in LAYER_NAMES]
     reader.problems += [Problem(name, "", "", "", "没有这个图层名", f"可用：{'、'.join(LAYER_NAMES)}") for name in unknown]
     ordered = {name: [given] if isinstance(given := sources[name], LayerSource) else list(given)
-               for name in LAYER_NAMES if name in sources}
+               for name in (*FIRST, *LAYER_NAMES) if name in sources}
     chosen = crs_module.require_projected(crs) if crs is not None else reader.choose_crs(ordered)
     frame = Frame(chosen, None, None, context_m)
     for name, layer in ordered.items():
-        if _is_raster_layer(name, layer):
-            reader.read_raster_layer(name, layer)
+        if _is_raster_layer(name, layer, root):
+            reader.read_raster_layer(name, layer, frame)
         else:
             reader.read_table_layer(name, layer, frame)
-        if name == "boundary" and name in reader.tables:
+        if frame.area is None and name in FIRST and name in reader.tables:
             frame = _frame(chosen, reader.tables[name], context_m)
-    reader.check_required(ordered)
-    return Layers(chosen, MappingProxyType(reader.tables), MappingProxyType(reader.rasters), reader.ledger,
-                  tuple(reader.files))
+    fatal = reader.fatal_problems(ordered)
+    order = {(name, path): number for number, (name, path) in enumerate(
+        (name, path) for name in LAYER_NAMES if name in ordered for _, path in _files(ordered[name]))}
+    files = sorted(reader.files, key=lambda file: order[file.layer, file.file])
+    found = Layers(chosen, MappingProxyType(reader.tables), MappingProxyType(reader.rasters), reader.ledger,
+                   tuple(files), tuple(fatal), refused=_with_reasons(reader.refused, reader.ledger, chosen))
+    alignments = check_alignment(found)
+    tell_alignment(alignments, found.ledger)
+    return reader, replace(found, alignments=alignments)
 
 
 def _files(sources: Sequence[LayerSource]) -> list[tuple[LayerSource, str]]:
@@ -95,15 +129,17 @@ def _names(sources: Sequence[LayerSource]) -> str:
     return "、".join(path for _, path in _files(sources))
 
 
-def _is_raster_layer(name: str, sources: Sequence[LayerSource]) -> bool:
-    return name in RASTER_LAYERS or (name == "population" and all(is_raster(path) for _, path in _files(sources)))
+def _is_raster_layer(name: str, sources: Sequence[LayerSource], root: Path) -> bool:
+    return name in RASTER_LAYERS or (name == "population" and all(
+        holds_raster(root / path, source) for source, path in _files(sources)))
 
 
 def _frame(crs: pyproj.CRS, boundary: gpd.GeoDataFrame, context_m: float) -> Frame:
-    area = boundary.geometry.union_all().buffer(context_m)
+    inner = boundary.geometry.union_all()
+    area = inner.buffer(context_m)
     lonlat = crs_module.transform_geometry([shapely.box(*area.bounds).segmentize(5000.0)], crs, 4326)[0]
     west, south, east, north = lonlat.bounds
-    return Frame(crs, area, (west, south, east, north), context_m)
+    return Frame(crs, area, (west, south, east, north), context_m, inner)
 
 
 class _Reader:
@@ -117,12 +153,13 @@ class _Reader:
         self.files: list[InputFile] = []
         self.problems: list[Problem] = []
         self.mistakes: list[Problem] = []
+        self.refused: list[gpd.GeoDataFrame] = []
 
     def choose_crs(self, sources: Mapping[str, Sequence[LayerSource]]) -> pyproj.CRS:
         """The zone of the boundary, or of the first vector layer that can be read."""
         met: list[Problem] = []
         for name, layer in sources.items():
-            if _is_raster_layer(name, layer) or name == "decisions":
+            if _is_raster_layer(name, layer, self.root) or name == "decisions":
                 continue
             for source, path in _files(layer):
                 log = FileLog(name, path, InputLedger())
@@ -138,15 +175,15 @@ class _Reader:
                     chosen = pyproj.CRS.from_epsg(crs_module.utm_epsg(*centre))
                     remedy = "需要当地坐标系时在 [study] 写明 crs"
                     reason = f"中心经度 {centre[0]:.3f} 不在中国的三度带范围内，用 UTM"
-                self.ledger.add("study", "", "", "crs", crs_text(chosen), "assumed", reason, remedy)
+                self.ledger.add("study", "", "", "crs", crs_module.crs_name(chosen), "assumed", reason, remedy)
                 return chosen
         lost = Problem("study", "", "", "crs", "没有一个图层能读出位置，选不了坐标系", "改正各图层的问题，或在 [study] 写明 crs")
-        self.check_required(sources, [*dict.fromkeys(met), lost])
-        raise CrsError("没有坐标系：请在 [study] 写明 crs")
+        raise LayerError("必需图层不能使用：", [*self.required_problems(), *dict.fromkeys(met), lost])
 
     def read_table_layer(self, name: str, sources: Sequence[LayerSource], frame: Frame) -> None:
         """Read all files of a vector layer."""
         parts: list[TypedRows] = []
+        paths: list[str] = []
         facts: list[InputFile] = []
         problems: list[Problem] = []
         checks = {id(source): ColumnCheck(name, source, _names([source])) for source in sources}
@@ -160,13 +197,17 @@ class _Reader:
                     encodings.append(raw.encoding)
             problems += log.problems
             self.mistakes += log.mistakes
-            if typed:
+            if not typed:
+                self.files.append(self.lost_file(log))
+            else:
                 parts += typed
+                paths += [path] * len(typed)
                 facts.append(InputFile(
                     name, path, *digest(self.root / path), encodings[0], typed[0].crs, typed[0].datum,
                     sum(part.rows_in for part in typed), 0, 0, sum(part.rows_made for part in typed)))
         wrong = [mistake for check in checks.values() for mistake in check.mistakes()]
         table = finish_table(name, parts, frame, self.ledger) if any(len(part.table) for part in parts) else None
+        self.refused += _refused_places(name, paths, parts, table)
         for fact in facts:
             kept = 0 if table is None else int((table["source_file"] == fact.file).sum())
             refused = fact.rows_in + fact.rows_made - kept
@@ -178,8 +219,15 @@ class _Reader:
         self.problems += [*problems, *wrong]
         self.mistakes += wrong
 
-    def read_raster_layer(self, name: str, sources: Sequence[LayerSource]) -> None:
-        """Read all tiles of a raster layer."""
+    def lost_file(self, log: FileLog) -> InputFile:
+        """Facts of a file that gave nothing."""
+        path = self.root / log.file
+        size, sha256 = digest(path) if path.is_file() or path.is_dir() else (0, "")
+        why = log.problems[0].reason if log.problems else ("在研究范围之外" if is_raster(log.file) else "没有可用的图层")
+        return InputFile(log.layer, log.file, size, sha256, "", "", "", 0, 0, 0, problem=why)
+
+    def read_raster_layer(self, name: str, sources: Sequence[LayerSource], frame: Frame) -> None:
+        """Read all tiles of a raster layer that touch the study."""
         parts, log = [], FileLog(name, _names(sources), self.ledger)
         if any(source.columns for source in sources):
             log.mistake("栅格图层没有列，不用 columns", "删去 columns，或换用矢量文件", "columns")
@@ -187,42 +235,92 @@ class _Reader:
             self.mistakes += log.mistakes
         for source, path in _files(sources):
             log = FileLog(name, path, self.ledger)
-            try:
-                found = open_raster(self.root / path, source, log)
-            except CrsError as error:
-                found = None
-                log.problem(error.problems[0].reason, error.problems[0].remedy, "crs")
+            found = open_raster(self.root / path, source, log, frame.box)
             self.problems += log.problems
-            if found is not None:
-                parts.append(found)
+            self.mistakes += log.mistakes
+            if found is None:
+                self.files.append(self.lost_file(log))
+            else:
+                parts.append(_shifted(*found, source, log))
                 crs = found[1].crs
-                text = "" if crs is None else crs_text(pyproj.CRS.from_user_input(str(crs)))
+                text = "" if crs is None else crs_module.crs_name(pyproj.CRS.from_user_input(str(crs)))
                 self.files.append(InputFile(name, path, *digest(self.root / path), "", text, "", 0, 0, 0))
+        log = FileLog(name, _names(sources), self.ledger)
         if parts:
-            log = FileLog(name, _names(sources), self.ledger)
             joined = rasters.join_rasters(parts, log)
-            self.problems += log.problems
             if joined is not None:
-                self.rasters[name] = Raster(*joined)
+                self.rasters[name] = _raster(name, *joined, log)
+        elif not any(problem.layer == name for problem in self.problems):
+            log.problem("没有一个栅格落在研究范围内", "核对坐标系和范围")
+        self.problems += log.problems
 
-    def check_required(self, sources: Mapping[str, Sequence[LayerSource]], more: list[Problem] | None = None) -> None:
-        """Raise if a required layer is unusable or the study file is mistaken; else optional layers get their lines."""
-        fatal = [problem for problem in self.problems if problem.layer in ESSENTIAL
-                 or problem.layer not in LAYER_NAMES or problem in self.mistakes]
-        fatal += more or []
+    def fatal_problems(self, sources: Mapping[str, Sequence[LayerSource]]) -> list[Problem]:
+        """What stops a run: an unusable required layer, a mistake of the study file. Other problems become lines."""
+        fatal = self.required_problems()
         for pair in REQUIRED_PAIRS:
-            if not any(name in self.tables or name in self.rasters for name in pair) and more is None:
-                named = [name for name in pair if name in sources]
-                if not named:
-                    fatal.append(Problem(pair[0], "", "", "", f"缺少必需图层：{pair[0]} 或 {pair[1]}",
-                                         f"在研究文件增加 [layers.{pair[0]}] 或 [layers.{pair[1]}]"))
-        if fatal:
-            others = [problem for problem in self.problems if problem not in fatal]
-            only_words = all(problem in self.mistakes for problem in fatal)
-            raise LayerError("研究文件写的列名或条件与数据对不上：" if only_words else "必需图层不能使用：", [*fatal, *others])
+            if not any(name in sources for name in pair):
+                fatal.append(Problem(pair[0], "", "", "", f"缺少必需图层：{pair[0]} 或 {pair[1]}",
+                                     f"在研究文件增加 [layers.{pair[0]}] 或 [layers.{pair[1]}]"))
         for problem in self.problems:
             self.ledger.add(problem.layer, problem.file, "", problem.field, "", "refused", problem.reason,
                             problem.remedy)
+        return fatal
+
+    def required_problems(self) -> list[Problem]:
+        """Problems met so far that stop a run."""
+        return [problem for problem in self.problems if problem.layer in ESSENTIAL
+                or problem.layer not in LAYER_NAMES or problem in self.mistakes]
+
+
+def _refused_places(layer: str, paths: Sequence[str], parts: Sequence[TypedRows], table: gpd.GeoDataFrame | None,
+                    ) -> list[gpd.GeoDataFrame]:
+    """Refused rows of each file that have a place: those that typing refused, and those refused as repeated."""
+    kept = set() if table is None else set(zip(table["source_file"], table["source_row"], strict=True))
+    out = []
+    for path, part in zip(paths, parts, strict=True):
+        repeated = np.array([(path, row) not in kept for row in part.table["source_row"]], dtype=bool)
+        repeated &= ~shapely.is_missing(part.shapes)
+        rows = np.concatenate([part.lost[0], part.table["source_row"].to_numpy(dtype=object)[repeated]])
+        shapes = np.concatenate([part.lost[1], part.shapes[repeated]])
+        if len(rows):
+            out.append(gpd.GeoDataFrame({"layer": layer, "file": path, "row": rows}, geometry=shapes))
+    return out
+
+
+def _with_reasons(parts: Sequence[gpd.GeoDataFrame], ledger: InputLedger, crs: pyproj.CRS) -> gpd.GeoDataFrame:
+    """Refused rows of all layers with the first reason the ledger gives."""
+    if not parts:
+        return no_refused(crs)
+    reasons: dict[tuple[str, str, str], str] = {}
+    for line in ledger:
+        if line.action == "refused":
+            reasons.setdefault((line.layer, line.file, line.row), line.reason)
+    joined = pd.concat(parts, ignore_index=True)
+    why = [reasons.get(place, "") for place in zip(joined["layer"], joined["file"], joined["row"], strict=True)]
+    return gpd.GeoDataFrame(joined.assign(reason=pd.Series(why, dtype="str")), geometry="geometry", crs=crs)
+
+
+def _shifted(array: NDArray[np.float32], geobox: GeoBox, source: LayerSource, log: FileLog,
+             ) -> tuple[NDArray[np.float32], GeoBox]:
+    """The raster moved by the ``shift_m`` of the study."""
+    if source.shift_m is None:
+        return array, geobox
+    east, north = source.shift_m
+    box = geobox.boundingbox
+    if geobox.crs is not None and geobox.crs.geographic:
+        degrees = 1.0 / 111_320.0
+        east, north = east * degrees / np.cos(np.radians((box.bottom + box.top) / 2.0)), north * degrees
+    log.line("", "geometry", f"[{source.shift_m[0]:g}, {source.shift_m[1]:g}]", "assumed",
+             "按研究文件 shift_m 整层平移（东、北，m）", "来源改正后去掉 shift_m")
+    return array, GeoBox(geobox.shape, Affine.translation(east, north) * geobox.transform, geobox.crs)
+
+
+def _raster(name: str, array: NDArray[np.float32], geobox: GeoBox, log: FileLog) -> Raster:
+    """One raster; voids of the ground are filled from around, with a mask."""
+    if name != "ground":
+        return Raster(array, geobox)
+    filled, mask = rasters.fill_voids(array, geobox, log)
+    return Raster(filled, geobox, mask)
 
 
 def _centre(raws: Iterator[RawTable], source: LayerSource, log: FileLog) -> tuple[float, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -15,34 +15,51 @@ from shapely.geometry.base import BaseGeometry
 from siteplan import crs as crs_module
 from siteplan.errors import CrsError
 from siteplan.input_ledger import InputLedger
-from siteplan.layers.coordinates import locate
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.raw_table import RawTable
-from siteplan.layers.geometry import clean_shapes, outside, swap, swapped_lonlat, swapped_plane
-from siteplan.layers.keys import settle_keys
+from siteplan.layers.keys import settle_keys, share_out
 from siteplan.layers.kinds import column_order, kind_of
+from siteplan.layers.places.geometry import across_date_line, fit_kind, mend_shapes, split_points
+from siteplan.layers.places.placing import place_rows, unswap, warn_spread
+from siteplan.layers.places.surroundings import inside_boundary, outside, tell_context, tell_sizes
 from siteplan.layers.values import read_column
 from siteplan.params import LayerSource
 from siteplan.schema import find_column, layer_schema, match_columns, table_schema
 
 Mask = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the study is: its CRS, the area that features must touch (None = anywhere), its box in degrees."""
+    """Where the study is.
+
+    Attributes
+    ----------
+    crs : pyproj.CRS
+    area : geometry or None
+        Features must touch it (the boundary and its surroundings); None = anywhere.
+    box : tuple of float or None
+        The box of `area`, degrees.
+    context_m : float
+        How far the surroundings reach, m.
+    boundary : geometry or None
+        The study area itself; None = not known.
+    """
 
     crs: pyproj.CRS
     area: BaseGeometry | None
     box: tuple[float, float, float, float] | None
     context_m: float
+    boundary: BaseGeometry | None = None
 
 
 @dataclass(frozen=True)
 class TypedRows:
     """Typed rows of one file and the shapes that belong to them.
 
-    ``rows_in`` is the number of rows in the file, ``rows_made`` that of rows added by splitting them.
+    ``rows_in`` is the number of rows in the file, ``rows_made`` that of rows added by splitting them; ``lost`` are the
+    labels of refused rows that have a place, and that place.
     """
 
     table: pd.DataFrame
@@ -51,32 +68,7 @@ class TypedRows:
     rows_made: int
     crs: str
     datum: str
-
-
-def place_rows(raw: RawTable, source: LayerSource, log: FileLog) -> tuple[RawTable, tuple[str, ...]] | None:
-    """The raw table with geometry and CRS, and the columns used up for them; None = a problem was logged."""
-    if layer_schema(log.layer).geometry == "none":
-        return raw, ()
-    if raw.geometry is None or bool(shapely.is_missing(raw.geometry).all()):
-        return locate(raw, source, log)
-    found = raw.crs
-    if source.crs is not None:
-        named = crs_module.read_crs(source.crs)
-        if found is not None and found != named:
-            log.line("", "crs", found.name, "repaired", f"文件写的坐标系按研究文件改为 {named.name}", "核对坐标系")
-        found = named
-    if found is None:
-        log.problem("没有坐标系（缺 .prj）", "在研究文件写明 crs，例如 EPSG:4547", "crs")
-        return None
-    return replace(raw, crs=crs_module.read_crs(found)), ()
-
-
-def unswap(raw: RawTable, log: FileLog, box: tuple[float, float, float, float] | None) -> RawTable:
-    """Exchange coordinates that are surely swapped."""
-    if raw.geometry is None or raw.crs is None:
-        return raw
-    swapped = swapped_lonlat(raw.geometry, box) if raw.crs.is_geographic else swapped_plane(raw.geometry)
-    return replace(raw, geometry=swap(raw.geometry, swapped, log, raw.rows))
+    lost: tuple[NDArray[np.object_], Shapes]
 
 
 def fit_columns(raw: RawTable, source: LayerSource) -> LayerSource:
@@ -106,9 +98,12 @@ def _typed(raw: RawTable, source: LayerSource, used: tuple[str, ...], log: FileL
     frame = raw.frame
     columns, factors = _match(frame, source, used, log)
     refused = np.zeros(len(frame), dtype=bool)
-    absent = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    absent = pd.Series(None, index=frame.index, dtype=object)
     out: dict[str, pd.Series] = {}
     for name, spec in schema.fields.items():
+        if name not in columns and not spec.required and spec.default is None:
+            out[name] = absent.astype(spec.dtype)
+            continue
         cells = frame[columns[name]] if name in columns else absent
         out[name], bad = read_column(cells, spec, factors.get(name, 1.0), log, raw.rows, is_key=name == schema.key)
         refused |= bad
@@ -127,45 +122,85 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
     """
     schema = layer_schema(log.layer)
     try:
-        placed = place_rows(kind_of(log.layer).prepare(raw, log), source, log)
+        placed = place_rows(kind_of(log.layer).prepare(raw, log), source, log, study.box)
         if placed is None:
             return None
         located, used = placed
+        part = np.zeros(len(located.frame), dtype=int)
+        if schema.geometry == "point":
+            located, part = split_points(located, log)
         located = unswap(located, log, study.box)
         table, refused = _typed(located, source, used, log)
-        shapes = _study_shapes(located, source, study)
+        if located.geometry is not None and located.crs is not None and located.crs.is_geographic:
+            refused |= across_date_line(located.geometry, log, located.rows)
+        shapes = _study_shapes(located, source, study, log)
     except CrsError as error:
         problem = error.problems[0] if error.problems else None
         log.problem(problem.reason if problem else str(error), problem.remedy if problem else "核对研究文件", "")
         return None
+    everywhere = shapes
+    table = share_out(log.layer, table, part, log)[~refused]
+    mended, shapes, bad = _clean(table, shapes[~refused], study, log)
+    table, mended, shapes = table[~bad].reset_index(drop=True), mended[~bad], shapes[~bad]
+    table, more = kind_of(log.layer).complete(table, mended if schema.geometry == "point" else shapes, log)
+    table, shapes = table[~more].reset_index(drop=True), shapes[~more]
+    warn_spread(shapes[~shapely.is_missing(shapes)], study.crs, log)
+    table = _with_surroundings(table, shapes, study, log)
+    crs_name = "" if located.crs is None else crs_module.crs_name(located.crs)
+    return TypedRows(table, shapes, len(refused) - located.made, located.made, crs_name, source.datum or "",
+                     _lost(located.rows, everywhere, table["source_row"]))
+
+
+def _lost(rows: NDArray[np.object_], shapes: Shapes, kept: pd.Series) -> tuple[NDArray[np.object_], Shapes]:
+    """Labels and shapes of rows that were refused and have a place."""
+    gone = ~pd.Index(rows).isin(pd.Index(kept)) & np.isfinite(shapely.bounds(shapes)).all(axis=1)
+    return rows[gone], shapes[gone]
+
+
+def _clean(table: pd.DataFrame, shapes: Shapes, study: Frame, log: FileLog) -> tuple[Shapes, Shapes, Mask]:
+    """Shapes mended, and of the wanted kind; the rows refused for them, or because they lie too far off."""
+    kind, rows = layer_schema(log.layer).geometry, table["source_row"].to_numpy(dtype=object)
     may_lack = ~table["exists"].fillna(True).to_numpy(dtype=bool) if "exists" in table else None
-    if schema.geometry == "none":
+    if kind == "none":
         may_lack = np.ones(len(table), dtype=bool)
-    table, more = kind_of(log.layer).complete(table, shapes, log)
-    cleaned, bad = clean_shapes(shapes, schema.geometry, log, located.rows, may_lack)
-    refused = refused | more | bad
+    mended, bad = mend_shapes(shapes, log, rows, may_lack)
+    usable = ~bad & ~shapely.is_missing(mended)
+    fitted, wrong = fit_kind(mended, kind, usable, log, rows)
+    bad = bad | wrong
     if log.layer != "boundary":
-        refused |= outside(cleaned, study.area, log, located.rows, refused, study.context_m)
-    keep = ~refused
-    crs_name = "" if located.crs is None else crs_text(located.crs)
-    return TypedRows(table[keep].reset_index(drop=True), cleaned[keep], len(table) - located.made, located.made,
-                     crs_name, source.datum or "")
+        bad |= outside(fitted, study.area, log, rows, bad, study.context_m)
+    return mended, fitted, bad
 
 
-def crs_text(crs: pyproj.CRS) -> str:
-    """``EPSG:4547`` where it has a code, else its name."""
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else crs.name
+def _with_surroundings(table: pd.DataFrame, shapes: Shapes, study: Frame, log: FileLog) -> pd.DataFrame:
+    """Column ``inside`` (NA where no boundary is known), and notes on context and sizes."""
+    kind, rows = layer_schema(log.layer).geometry, table["source_row"].to_numpy(dtype=object)
+    inside = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    if log.layer != "boundary" and kind != "none":
+        placed = ~shapely.is_missing(shapes)
+        if study.boundary is not None and placed.any():
+            found = inside_boundary(shapes[placed], study.boundary)
+            inside[placed] = found
+            tell_context(found, log, rows[placed], study.context_m)
+        if kind == "polygon":
+            tell_sizes(shapes, study.boundary, log, rows)
+    return table.assign(inside=inside)
 
 
-def _study_shapes(raw: RawTable, source: LayerSource, study: Frame) -> NDArray[np.object_]:
+def _study_shapes(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) -> Shapes:
+    """Shapes in the study CRS, moved by the study's ``shift_m``."""
     if raw.geometry is None or raw.crs is None:
         return np.full(len(raw.frame), None, dtype=object)
-    return crs_module.transform_geometry(raw.geometry, raw.crs, study.crs, source.datum)
+    shapes = crs_module.transform_geometry(raw.geometry, raw.crs, study.crs, source.datum)
+    if source.shift_m is None:
+        return shapes
+    log.line("", "geometry", f"[{source.shift_m[0]:g}, {source.shift_m[1]:g}]", "assumed",
+             "按研究文件 shift_m 整层平移（东、北，m）", "来源改正后去掉 shift_m")
+    return np.asarray(shapely.transform(shapes, lambda xy: xy + np.asarray(source.shift_m)), dtype=object)
 
 
 def finish_table(layer: str, parts: list[TypedRows], study: Frame, ledger: InputLedger) -> gpd.GeoDataFrame:
-    """One table of all files of a layer: unique keys, the pandera gate, canonical columns, sorted by nothing."""
+    """One table of all files of a layer: unique keys, the pandera gate, canonical columns, in order of the files."""
     schema = layer_schema(layer)
     joined = pd.concat([part.table for part in parts], ignore_index=True)
     shapes = np.concatenate([part.shapes for part in parts])
@@ -174,9 +209,10 @@ def finish_table(layer: str, parts: list[TypedRows], study: Frame, ledger: Input
     table = joined.iloc[keep].set_index(schema.key)
     table.index = table.index.astype("str")
     good = _gate(layer, table, ledger)
-    order = column_order(layer)
-    return gpd.GeoDataFrame(table.loc[good, order], geometry=gpd.GeoSeries(
-        shapes[keep][good], index=table.index[good], crs=study.crs), crs=study.crs)
+    table, shapes = table.loc[good], shapes[keep][good]
+    kind_of(layer).review(table, shapes, ledger)
+    return gpd.GeoDataFrame(table[column_order(layer)], geometry=gpd.GeoSeries(
+        shapes, index=table.index, crs=study.crs), crs=study.crs)
 
 
 def _gate(layer: str, table: pd.DataFrame, ledger: InputLedger) -> Mask:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -82,7 +81,7 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
                   "after": {**states[1].indicators, "sites": _site_counts(sites)}}
     return Plan(
         study=facts, parameters=study.params.model_dump(mode="json"),
-        inputs=tuple(asdict(file) for file in scene.files),
+        inputs=scene.inputs,
         surface=scene.surface, before=coverages[0], after=coverages[1], demand=scene.demand.per_pixel,
         demand_kind=scene.demand.kind, boundary=scene.boundary, villages=_area_results(scene, "villages", states),
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,

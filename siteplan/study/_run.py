@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from siteplan.layers import Layers
-from siteplan.layers import read_layers as read_sources
 from siteplan.plan import Plan
+from siteplan.study._check import read_layers
 from siteplan.study._file import Study
 from siteplan.study._finish import build_plan
 from siteplan.study._scene import build_scene
@@ -24,11 +23,6 @@ Progress = Callable[[str], None]
 
 STAGES = ("ingest", "surface", "coverage", "gaps", "candidates", "selection", "coverage_after", "gaps_after")
 """Names a progress callable is given, in order."""
-
-
-def read_layers(study: Study) -> Layers:
-    """Read, project and check every layer the study names (see :func:`siteplan.layers.read_layers`)."""
-    return read_sources(study.params.layers, study.params.study.crs, study.root)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,14 +15,19 @@ from siteplan.errors import LayerError, Problem
 from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
-from siteplan.layers import InputFile, Layers
+from siteplan.layers import Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
+from siteplan.study._check import file_facts
 from siteplan.study._notes import tell_new_networks, tell_notes
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
 ROOF_CLEARANCE_M = 3.0
 """An antenna on a roof stands this far above it (the usual roof pole), m."""
+
+
+_EDGE_M = 50.0
+"""A station outside the boundary stands at least this far inside the grid, m."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ class Scene:
         ``{"villages": Rule, "zones": Rule}``.
     ledger : InputLedger
         Lines of ingest and of the stages here.
-    files : tuple
-        Facts of every input file.
+    inputs : tuple of mapping
+        Facts of every input file, each with its verdict.
     pixels : mapping of str to AreaPixels
         Pixel fractions of ``villages``, ``zones`` and the whole ``boundary``.
     crs : str
@@ -63,7 +69,7 @@ class Scene:
     equipment: Equipment
     rules: Mapping[str, Rule]
     ledger: InputLedger
-    files: tuple[InputFile, ...]
+    inputs: tuple[Mapping[str, Any], ...]
     pixels: Mapping[str, AreaPixels]
     crs: str
 
@@ -123,6 +129,20 @@ def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, ledger: Input
     return sectors[inside]
 
 
+def _extent(params: StudyParams, boundary: gpd.GeoDataFrame, stations: gpd.GeoDataFrame,
+            ) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of the grid: the boundary, its margin, and every 5G station outside that reaches in."""
+    margin, range_m = params.study.margin_m, params.coverage
+    left, bottom, right, top = boundary.total_bounds
+    box = np.array([left - margin, bottom - margin, right + margin, top + margin])
+    reach = np.where(stations["kind"] == "micro", range_m.micro_range_m, range_m.max_range_m)
+    serves = (stations["technology"] == "5G") & (stations.distance(boundary.geometry.union_all()) <= reach)
+    if serves.any():
+        points = stations[serves].total_bounds
+        box = np.r_[np.minimum(box[:2], points[:2] - _EDGE_M), np.maximum(box[2:], points[2:] + _EDGE_M)]
+    return float(box[0]), float(box[1]), float(box[2]), float(box[3])
+
+
 def build_scene(params: StudyParams, layers: Layers) -> Scene:
     """Grid, surface, demand and sectors of a study from its layers.
 
@@ -133,16 +153,15 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     """
     ledger = InputLedger(layers.ledger)
     tables = {name: layers.table(name) for name in LAYER_NAMES if name not in RASTER_LAYERS}
+    for name in AREA_LAYERS:  # a village next door is context: never counted
+        tables[name] = tables[name][tables[name]["inside"].fillna(True).astype(bool)]
     if not any(len(tables[name]) for name in AREA_LAYERS):
         raise LayerError("必需图层不能使用:", [
             Problem("villages", "", "", "", "行政村和重点区域均无可用的面", "至少提供其中一个面图层")])
     boundary = _boundary_of(tables, ledger)
-    margin = params.study.margin_m
-    left, bottom, right, top = boundary.total_bounds
-    geobox = study_geobox((left - margin, bottom - margin, right + margin, top + margin), layers.crs,
-                          params.study.resolution_m)
-    surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
     stations = _as_5g(tables["stations"], ledger) if params.study.stand_in_5g else tables["stations"]
+    geobox = study_geobox(_extent(params, boundary, stations), layers.crs, params.study.resolution_m)
+    surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
     if params.coverage.raise_above_roofs:
         stations = _raise_above_roofs(surface, stations, ledger)
     sectors = _sectors_on_grid(surface, stations, ledger)
@@ -157,4 +176,4 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     tell_notes(layers, tables, rules["villages"], ledger)
     tell_new_networks(params.candidates.serves, networks, ledger)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
-                 load_equipment(), rules, ledger, layers.files, pixels, str(layers.crs))
+                 load_equipment(), rules, ledger, file_facts(layers), pixels, str(layers.crs))

@@ -1,16 +1,50 @@
-"""Which text encoding a file really is in: what it says is tried first, and tested against its bytes."""
+"""Which text encoding bytes really are in: what a file says is tried first, and tested against the bytes.
+
+GB18030 decodes nearly any bytes, and so do the one-byte code pages, so a strict decoding proves little. The judgement
+here looks at which characters come out: GB 2312 and Big5 both keep the characters in daily use in one range of lead
+bytes (GB 2312 level 1: 0xB0-0xD7; Big5 level 1: 0xA4-0xC6), and text read in the wrong one of the two falls outside it.
+"""
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from siteplan.layers.file_log import FileLog
+from siteplan.layers.formats.dbf import dbf_texts, read_dbf_header
 
 _LDID = {0x4D: "gbk", 0x7A: "gbk", 0x78: "big5", 0x79: "cp949", 0x7B: "cp932", 0x4F: "big5", 0x4E: "cp949",
          0x13: "cp932"}
 """Language bytes of a .dbf that name one code page; others (0x00, 0x03, 0x57) say nothing certain."""
-_SAMPLE_BYTES = 1 << 26
+_ALIASES = {"big5": "cp950", "big-5": "cp950", "big5-eten": "cp950", "ldid/77": "gbk", "ldid/120": "cp950", "oem": "",
+            "0": "", "system": "", "windowssimpchinese": "gbk", "windowstradchinese": "cp950",
+            "windowslatin1": "cp1252", "windowslatin2": "cp1250", "neutral": "", "none": ""}
+_WIDER = {"gbk": "gb18030", "gb2312": "gb18030", "cp950": "big5hkscs"}
+"""An encoding and one that holds it, tried where the first has no such character."""
+_SURE, _DOUBT, _CLEAR, _FEW = 0.9, 0.6, 0.2, 6
+_MOST_TEXTS = 20_000
+_HANZI = range(0x2E80, 0x2FA20)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Encoding that texts are most likely in.
+
+    Attributes
+    ----------
+    encoding : str
+        Python name of the codec.
+    score : float
+        Share of the characters beyond ASCII that are in daily use, 0..1.
+    sample : str
+        Some of the text, decoded.
+    """
+
+    encoding: str
+    score: float
+    sample: str
 
 
 def decodes(data: bytes, encoding: str) -> bool:
@@ -21,16 +55,46 @@ def decodes(data: bytes, encoding: str) -> bool:
     """
     try:
         codecs.getincrementaldecoder(encoding)("strict").decode(data, False)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return False
     return True
 
 
+def codec_of(name: str) -> str | None:
+    """Python name of a code page as .cpg files, language bytes and MapInfo headers write it; None when unknown.
+
+    >>> codec_of("ANSI 936"), codec_of("WindowsSimpChinese"), codec_of("88591"), codec_of("<html>")
+    ('gbk', 'gbk', 'iso8859-1', None)
+    """
+    plain = name.strip().strip("\0\"'").lower()
+    plain = _ALIASES.get(plain, plain.replace("ansi ", "cp").replace("ldid/", ""))
+    latin = f"iso8859-{plain[4:].strip('-_')}" if plain.startswith("8859") else plain
+    for attempt in (plain, f"cp{plain}", latin):
+        try:
+            found = codecs.lookup(attempt)
+            "".encode(found.name)
+        except (LookupError, ValueError):
+            continue
+        return _ALIASES.get(found.name, found.name)
+    return None
+
+
+def language_byte(data: bytes) -> str | None:
+    """Code page that byte 29 of a .dbf names.
+
+    >>> language_byte(bytes(29) + bytes([0x4D]) + bytes(3)), language_byte(b"")
+    ('gbk', None)
+    """
+    return _LDID.get(data[29]) if len(data) > 29 else None
+
+
 def text_encoding(data: bytes, wanted: str | None) -> str | None:
-    """Encoding of a text file: the one named, BOM, strict UTF-8, GB18030; None when none fits.
+    """Encoding of a text file: the one named, BOM, strict UTF-8, GB18030 or Big5; None when none fits.
 
     >>> text_encoding("站名".encode("gbk"), None), text_encoding(b"a,b", None)
     ('gb18030', 'utf-8')
+    >>> text_encoding("臺灣省政府，學校與醫院".encode("big5"), None)
+    'cp950'
     """
     if wanted:
         return wanted if decodes(data, wanted) else None
@@ -38,76 +102,260 @@ def text_encoding(data: bytes, wanted: str | None) -> str | None:
                           (codecs.BOM_UTF16_BE, "utf-16")):
         if data.startswith(bom):
             return encoding
-    return next((encoding for encoding in ("utf-8", "gb18030") if decodes(data, encoding)), None)
+    if decodes(data, "utf-8"):
+        return "utf-8"
+    texts = [line for line in data[:1 << 20].splitlines() if not line.isascii()]
+    fitting = [encoding for encoding in ("gb18030", "cp950") if decodes(data, encoding)]
+    return max(fitting, key=lambda encoding: _score(texts, encoding)) if fitting else None
 
 
-def _dbf_texts(data: bytes) -> list[bytes]:
-    """Field names and text values of a .dbf, as bytes without padding."""
-    if len(data) < 33:
-        return []
-    header, width = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
-    names, spans, start = [], [], 1
-    for place in range(32, min(header, len(data)) - 31, 32):
-        entry = data[place:place + 32]
-        if entry[0] == 0x0D:
-            break
-        names.append(entry[:11].split(b"\0")[0])
-        if entry[11:12] == b"C":
-            spans.append((start, start + entry[16] + 256 * entry[17]))
-        start += entry[16] + (256 * entry[17] if entry[11:12] == b"C" else 0)
-    values = []
-    if width and any(byte > 0x7F for byte in data[header:]):
-        for row in range(header, len(data) - width + 1, width):
-            values += [data[row + first:row + last].rstrip(b" \0") for first, last in spans]
-    return [text for text in names + values if text and max(text) > 0x7F]
+def judge(texts: Sequence[bytes]) -> Judgement:
+    """Encoding of short texts: UTF-8, GB18030, Big5 or, where none gives sense, Western European (CP1252).
+
+    >>> judge(["基站名称".encode("gbk")]).encoding, judge(["國語".encode("big5")]).encoding
+    ('gb18030', 'cp950')
+    >>> judge(["村名".encode()]).encoding, judge(["2ñandú".encode("latin-1")]).encoding, judge([b"abc"]).encoding
+    ('utf-8', 'cp1252', 'utf-8')
+    """
+    high = [text for text in dict.fromkeys(texts) if not text.isascii()][:_MOST_TEXTS]
+    if not high:
+        return Judgement("utf-8", 1.0, "")
+    if all(decodes(text, "utf-8") for text in high) and _is_utf8(high):
+        return Judgement("utf-8", 1.0, sample_of(high, "utf-8"))
+    scores = {encoding: _score(high, encoding) for encoding in ("gb18030", "cp950")}
+    best = max(scores, key=scores.__getitem__)
+    if scores[best] < _DOUBT and (latin := _latin_score(high)) > scores[best]:
+        best = "cp1252" if all(_whole(text, "cp1252") for text in high) else "iso8859-1"
+        return Judgement(best, latin, sample_of(high, best))
+    return Judgement(best, scores[best], sample_of(high, best))
 
 
-def _fits(texts: list[bytes], encoding: str) -> bool:
+def sample_of(texts: Iterable[bytes], encoding: str) -> str:
+    """A few of the texts, decoded, at most 40 characters; longest first, that the reader sees words.
+
+    >>> sample_of([b"a", "站".encode("gbk")], "gbk")
+    '站、a'
+    """
+    few = sorted(list(texts)[:200], key=len, reverse=True)[:3]
+    return "、".join(text.decode(encoding, "ignore") for text in few)[:40]
+
+
+def choose_encoding(texts: Sequence[bytes], said: Sequence[tuple[str, str]], wanted: str | None, log: FileLog) -> str:
+    """Encoding of the texts of a file, with a ledger line wherever it is not simply what the file says.
+
+    Parameters
+    ----------
+    texts : sequence of bytes
+        Field names and values that hold bytes beyond ASCII.
+    said : sequence of (str, str)
+        Who says which encoding, such as ``(".cpg", "UTF-8")``, most trusted first.
+    wanted : str or None
+        Encoding of the study file: taken unless the bytes forbid it.
+    log : FileLog
+
+    Returns
+    -------
+    str
+        Python name of the codec.
+
+    Examples
+    --------
+    >>> from siteplan.input_ledger import InputLedger
+    >>> log = FileLog("poles", "p.shp", InputLedger())
+    >>> choose_encoding(["灯杆".encode("gbk")], [(".cpg", "UTF-8")], None, log), [line.action for line in log.ledger]
+    ('gb18030', ['repaired'])
+    """
+    texts = [text for text in texts if not text.isascii()]
+    found = judge(texts)
+    doubted = False
+    for source, name in ([("研究文件", wanted)] if wanted else []) + [pair for pair in said if pair[1].strip("\0 ")]:
+        encoding = codec_of(name)
+        if encoding is None:
+            if texts or source == "研究文件":
+                log.line("", "encoding", name[:40], "note", f"{source} 写的编码“{name[:40]}”不认识，未采用", "改正或删去")
+            continue
+        encoding = encoding if _fits(texts, encoding) else _WIDER.get(encoding, encoding)
+        if _fits(texts, encoding):
+            if wanted and source == "研究文件":
+                _warn_of_study(texts, encoding, found, log)
+                return encoding
+            if not _contradicted(texts, encoding, found):
+                return encoding
+        log.line("", "encoding", name[:40], "repaired",
+                 f"{source} 说是 {name[:40]}，与文件的字节不符，按 {found.encoding} 读出：{found.sample}",
+                 "核对文字；不对时在研究文件写明 encoding")
+        doubted = True
+    if texts and not doubted:
+        sure = "按字节判断" if found.score >= _SURE else "按字节判断，把握不大"
+        log.line("", "encoding", f"{found.encoding}：{found.sample}", "assumed",
+                 f"没有写明编码，{sure}为 {found.encoding}，读出：{found.sample}", "核对文字；不对时在研究文件写明 encoding")
+    return found.encoding
+
+
+def dbf_encoding(path: Path, wanted: str | None, log: FileLog, cpg: Path | None = None) -> str:
+    """Encoding of a .dbf: the study's, that of the .cpg, of its language byte, or what the bytes say.
+
+    Parameters
+    ----------
+    path : Path
+        The .dbf, or another file of its stem.
+    wanted : str or None
+        Encoding of the study file.
+    log : FileLog
+    cpg : Path, optional
+        The .cpg; looked for beside the .dbf when absent.
+    """
+    beside = {item.suffix.lower(): item for item in path.parent.iterdir() if item.stem == path.stem}
+    dbf, cpg = path if path.suffix.lower() == ".dbf" else beside.get(".dbf"), cpg or beside.get(".cpg")
+    table = None if dbf is None else read_dbf_header(dbf)
+    if dbf is None or table is None:
+        return "utf-8"
+    said = [] if cpg is None else [(".cpg", cpg.read_bytes()[:200].decode("utf-8-sig", "replace").strip())]
+    if (language := language_byte(table.language)) is not None:
+        said.append(("LDID", language))
+    return choose_encoding(dbf_texts(dbf, table), said, wanted, log)
+
+
+def decode_text(data: bytes, encoding: str, width: int | None = None) -> tuple[str, str]:
+    """Text of bytes, and what had to be done: '' nothing, ``cut`` half a character at the end dropped, else a codec.
+
+    Parameters
+    ----------
+    data : bytes
+    encoding : str
+        Codec of the file.
+    width : int, optional
+        Bytes that the field holds; only a text that fills it may end in half a character. None = any may.
+
+    Returns
+    -------
+    text, note : str
+
+    Examples
+    --------
+    >>> decode_text("站名".encode("gbk"), "utf-8"), decode_text("基站名称".encode()[:10], "utf-8", 10)
+    (('站名', 'gb18030'), ('基站名', 'cut'))
+    """
+    try:
+        return data.decode(encoding), ""
+    except UnicodeError:
+        pass
+    if (width is None or len(data) >= width - 1) and decodes(data, encoding):
+        return data.decode(encoding, "ignore"), "cut"
+    for other in ("utf-8", "gb18030"):
+        if other != encoding and _whole(data, other):
+            return data.decode(other), other
+    return data.decode(encoding, "replace"), "broken"
+
+
+def mojibake(values: Sequence[str]) -> str:
+    """What garbled text was meant to be; empty when it is not garbled, or not surely.
+
+    Two accidents are known: GBK or UTF-8 bytes taken for Western European, and UTF-8 bytes taken for GBK.
+
+    >>> mojibake(["»ùÕ¾Ãû³Æ"]), mojibake(["瑙勫垝鍩虹珯"]), mojibake(["规划基站"]), mojibake(["Zürich"])
+    ('基站名称', '规划基站', '', '')
+    """
+    for taken in ("latin-1", "cp1252"):
+        try:
+            data = [value.encode(taken) for value in values if not value.isascii()]
+        except UnicodeError:
+            continue
+        found = judge(data)
+        chinese = any(ord(letter) in _HANZI for letter in found.sample)
+        if chinese and found.encoding != "cp950" and found.score >= _SURE and _latin_score(data) < _DOUBT:
+            return found.sample
+    try:
+        data = [value.encode("gb18030") for value in values if not value.isascii()]
+    except UnicodeError:
+        return ""
+    if data and all(_whole(text, "utf-8") for text in data):
+        return sample_of(data, "utf-8")
+    return ""
+
+
+def _fits(texts: Sequence[bytes], encoding: str) -> bool:
     return all(decodes(text, encoding) for text in texts)
 
 
-def dbf_encoding(path: Path, wanted: str | None, log: FileLog) -> str:
-    """Encoding of the .dbf beside a Shapefile.
-
-    Tried in order: the study's, .cpg, language byte, strict UTF-8, GB18030; the first that fits the bytes wins. What
-    the file says and does not keep to is a ``repaired`` line.
-    """
-    sidecars = {item.suffix.lower(): item for item in path.parent.glob(f"{_escape(path.stem)}.*")}
-    if ".dbf" not in sidecars:
-        return "utf-8"
-    with sidecars[".dbf"].open("rb") as stream:
-        data = stream.read(_SAMPLE_BYTES)
-    texts = _dbf_texts(data)
-    said: list[tuple[str, str]] = [("研究文件", wanted)] if wanted else []
-    if ".cpg" in sidecars:
-        named = sidecars[".cpg"].read_bytes()[:40].decode("ascii", "ignore").strip()
-        said.append((".cpg", _codec(named) or named))
-    if len(data) > 29 and data[29] in _LDID:
-        said.append(("LDID", _LDID[data[29]]))
-    for source, encoding in said:
-        if _codec(encoding) and _fits(texts, encoding):
-            return encoding
-        log.line("", "encoding", encoding, "repaired", f"{source} 说是 {encoding}，与 .dbf 的字节不符，已另行判断",
-                 "用正确的编码重新导出")
-    for encoding in ("utf-8", "gb18030"):
-        if _fits(texts, encoding):
-            if texts and not said:
-                log.line("", "encoding", encoding, "assumed", "没有 .cpg，按字节判断编码", "导出时附 .cpg，或在研究文件写明")
-            return encoding
-    log.line("", "encoding", "iso-8859-1", "assumed", "不是 UTF-8 也不是 GB18030，按西欧编码读取", "在研究文件写明 encoding")
-    return "iso-8859-1"
+def _whole(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
 
 
-def _codec(name: str) -> str | None:
-    """Python name of a code page as .cpg files write it; None when unknown."""
-    plain = name.strip().lower().replace("ansi ", "cp").replace("ldid/77", "gbk").replace("ldid/", "")
-    for attempt in (plain, f"cp{plain}", plain.replace("8859", "iso8859-") if plain.startswith("8859") else plain):
+def _contradicted(texts: Sequence[bytes], encoding: str, found: Judgement) -> bool:
+    """Whether what a file says gives nonsense where another encoding gives sense, though the bytes allow both."""
+    if not texts or _same(encoding, found.encoding):
+        return False
+    if found.encoding == "utf-8":
+        return True  # two or more well-formed three-byte characters do not come by chance
+    if encoding in ("gb18030", "gbk", "gb2312", "cp950", "big5hkscs"):
+        amount = sum(len(text) for text in texts) // 2
+        return amount >= _FEW and found.score >= max(_SURE, _score(texts, encoding) + _CLEAR)
+    one_byte = not encoding.startswith(("utf", "cp93", "cp94", "euc", "shift", "iso2022", "hz", "johab"))
+    return one_byte and found.encoding in ("gb18030", "cp950") and found.score > _latin_score(texts)
+
+
+def _same(encoding: str, other: str) -> bool:
+    return encoding == other or _WIDER.get(encoding, encoding) == other
+
+
+def _warn_of_study(texts: Sequence[bytes], encoding: str, found: Judgement, log: FileLog) -> None:
+    if _contradicted(texts, encoding, found):
+        log.line("", "encoding", encoding, "note",
+                 f"按研究文件写的 {encoding} 读出：{sample_of(texts, encoding)}；按 {found.encoding} 则是：{found.sample}",
+                 "核对哪一种文字是对的")
+
+
+def _is_utf8(texts: Sequence[bytes]) -> bool:
+    """Whether valid UTF-8 is meant as such: Chinese comes out, or accents inside words (GBK may look like these)."""
+    decoded = "".join(text.decode("utf-8", "ignore") + " " for text in texts)
+    if any(ord(letter) in _HANZI or ord(letter) in range(0xFF00, 0xFFEF) for letter in decoded):
+        return True
+    if decoded.isascii():  # nothing but cut ends
+        return False
+    return _latin_share(decoded) >= 0.5 or _score(texts, "gb18030") < _SURE
+
+
+def _latin_share(text: str) -> float:
+    """Share of the letters beyond ASCII that stand beside an ASCII letter."""
+    beside = total = 0
+    for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if ord(letter) > 0x7F:
+            total += 1
+            beside += letter.isalpha() and (_is_plain(before) or _is_plain(after))
+    return beside / total if total else 0.0
+
+
+def _is_plain(letter: str) -> bool:
+    return letter.isascii() and letter.isalpha()
+
+
+def _latin_score(texts: Sequence[bytes]) -> float:
+    return _latin_share(" ".join(text.decode("cp1252", "replace") for text in texts))
+
+
+def _score(texts: Iterable[bytes], encoding: str) -> float:
+    """Share of the characters beyond ASCII that are in daily use in the encoding, 0..1; 0 where a text is not in it."""
+    good = total = 0
+    own = {"gbk": "gb18030", "gb2312": "gb18030", "big5hkscs": "cp950"}.get(encoding, encoding)
+    low, high = {"gb18030": (0xB0, 0xD7), "cp950": (0xA4, 0xC6)}[own]
+    for text in texts:
+        cut = text if _whole(text, encoding) else text[:-1]
         try:
-            return codecs.lookup(attempt).name
-        except LookupError:
-            continue
-    return None
+            letters = cut.decode(encoding)
+        except UnicodeError:
+            return 0.0
+        total += len(text) - len(cut)
+        for letter in letters:
+            if ord(letter) < 0x80:
+                continue
+            pair = letter.encode(encoding)
+            second = 0xA1 if own == "gb18030" else 0x40
+            total += 1
+            good += len(pair) == 2 and (low <= pair[0] <= high or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= second
+    return good / total if total else 1.0
 
-
-def _escape(stem: str) -> str:
-    return "".join(f"[{letter}]" if letter in "[]*?" else letter for letter in stem)

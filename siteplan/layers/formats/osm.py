@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +30,6 @@ def write_config(folder: str) -> Path:
     path = Path(folder) / "osm.ini"
     path.write_text(f"attribute_name_laundering=no\nclosed_ways_are_polygons={_AREAS}\n{sections}\n", encoding="utf-8")
     return path
-
-
-def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for the configuration, removed when done."""
-    return tempfile.TemporaryDirectory(prefix="siteplan-")
 
 
 def expand_tags(frame: pd.DataFrame, layer: str, wanted: set[str]) -> tuple[pd.DataFrame, NDArray[np.object_]]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import replace
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -16,23 +13,20 @@ from numpy.typing import NDArray
 
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.raw_table import RawTable
+from siteplan.layers.kinds.band_table import load_bands
+from siteplan.layers.kinds.channels import channel_frequency
+from siteplan.layers.kinds.sectors import prepare_sectors
 from siteplan.schema import normalise_word
 
 NAMES = ("stations",)
 ADDED = {"network": "str", "tilt_deg": "float64"}
 UNKNOWN_NETWORK = "未注明"
 """Network of sectors of which neither the table nor the band tells the operator."""
-_OMNI = {normalise_word(word) for word in ("全向", "omni", "全向天线")}
 _SPLIT = re.compile(r"[&+、,，;；/|]|和|与")
 _NR_WORDS = re.compile(r"nr|5g(?!hz)|(?<![a-z])n\d{1,3}(?!\d)")
 _LTE_WORDS = re.compile(r"lte|fdd|tdd|4g(?!hz)|band\d|(?<![a-z])b\d")
 _RAISED_SCS_MHZ = 2496.0
-
-
-@lru_cache(maxsize=1)
-def load_bands() -> dict[str, Any]:
-    """The table ``band_words.toml``: bands, frequency ranges, resource blocks, operators, assumed values."""
-    return tomllib.loads(files("siteplan").joinpath("tables/band_words.toml").read_text(encoding="utf-8"))
+_TILT_SLACK_DEG = 0.5
 
 
 @lru_cache(maxsize=4096)
@@ -57,11 +51,14 @@ def network_of(operators: str) -> str:
 def band_of(text: str) -> str | None:
     """Id of the band a text names, or None.
 
-    >>> band_of("D频段"), band_of("NR 3.5GHz"), band_of("FDD 1800M"), band_of("?")
-    ('n41', 'n78', 'b3', None)
+    >>> band_of("D频段"), band_of("NR 3.5GHz"), band_of("FDD 1800M"), band_of("78"), band_of("?")
+    ('n41', 'n78', 'b3', 'n78', None)
     """
     word = normalise_word(text).replace("ghz", "g")
     bands = load_bands()["bands"]
+    numbered = [name for name, band in bands.items() if word in map(str, band.get("numbers", ()))]
+    if numbered:
+        return numbered[0]
     spellings = [(normalise_word(spelling).replace("ghz", "g"), name) for name, band in bands.items()
                  for spelling in band["words"]]
     exact = [name for spelling, name in spellings if spelling == word]
@@ -105,30 +102,37 @@ def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float) -> i
 
 
 def prepare(raw: RawTable, log: FileLog) -> RawTable:
-    """Azimuth words for omnidirectional antennas become empty."""
-    del log
-    frame = raw.frame
-    words = {column for column in frame.columns if normalise_word(column).split("(")[0] in ("方位角", "azimuth", "方向角")}
-    if not words:
-        return raw
-    plain = {str(column): frame[column].where(~frame[column].map(_is_omni), None) for column in words}
-    return replace(raw, frame=frame.assign(**plain))
-
-
-def _is_omni(value: object) -> bool:
-    return isinstance(value, str) and normalise_word(value) in _OMNI
+    """One row per sector, values in the units of their columns: see `prepare_sectors`."""
+    return prepare_sectors(raw, log)
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    """Fill what planning needs, each assumption with a line; sectors with an impossible azimuth are refused."""
+    """Fill what planning needs, each assumption with a line; sectors that are planned or closed are refused."""
+    rows = table["source_row"].to_numpy(dtype=object)
     bounds = shapely.bounds(shapes)
     places = [f"P{east:.0f}-{north:.0f}" if np.isfinite(east) else "" for east, north in bounds[:, :2] / 10.0]
     out = _with_mast_height(_with_radio(table, log), places, log)
     out = _with_power(_with_antenna(out, log), log)
     lone = out["source_site"].isna().to_numpy()
-    log.rows(out["source_row"].to_numpy()[lone], "source_site", "", "assumed", "没有站址编号，同一位置（10 m）算一个站址", "补填站址编号")
+    log.rows(rows[lone], "source_site", "", "assumed", "没有站址编号，同一位置（10 m）算一个站址", "补填站址编号")
     sites = out["source_site"].where(~lone, pd.Series(places, index=out.index, dtype="str"))
-    return out.assign(source_site=sites), np.zeros(len(out), dtype=bool)
+    out = out.assign(source_site=sites)
+    idle = out["status"].isin(["planned", "closed"]).to_numpy()
+    log.each(rows[idle], "status", out["status"][idle].map({"planned": "规划或在建", "closed": "停用或拆除"}), "refused",
+             "不在网，不算现有基站", "已开通时把状态改为在网")
+    _note_same_pci(out[~idle], log)
+    return out, idle
+
+
+def _note_same_pci(table: pd.DataFrame, log: FileLog) -> None:
+    """A note on sectors of one site that have the same PCI on the same frequency."""
+    given = table[table["pci"].notna()]
+    groups = given.groupby(["source_site", "freq_mhz", "pci"], sort=True)["source_row"]
+    for (site, freq, pci), rows in groups:
+        if len(rows) > 1:
+            log.rows(rows.to_numpy(dtype=object), "pci", f"{pci:g}", "note",
+                     f"站址 {site} 在 {freq:g} MHz 有 {len(rows)} 个小区 PCI 相同",
+                     "核对 PCI")
 
 
 def _assume(out: pd.DataFrame, column: str, values: pd.Series, log: FileLog, reason: str, remedy: str) -> pd.DataFrame:
@@ -158,6 +162,7 @@ def _with_radio(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     band = table["band"].map(band_of, na_action="ignore").astype("str")
     unread = (table["band"].notna() & band.isna()).to_numpy()
     log.each(table["source_row"][unread], "band", table["band"][unread], "note", "频段写法不认识", "写 n41、2.6G、3.5G、700M 等")
+    table = _with_channels(table, band, log)
     told = band.notna() | table["freq_mhz"].notna()
     remedy = "补填制式"
     spelled = table["band"].map(technology_of, na_action="ignore").astype("str")
@@ -178,6 +183,35 @@ def _with_radio(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     by_freq = _in_ranges(out["freq_mhz"].where(told), "network")
     out = _assume(out, "network", by_freq, log, "没有运营商，按频率的持有者", remedy)
     return _assume(out, "network", _text(UNKNOWN_NETWORK, out.index), log, "没有运营商", remedy)
+
+
+def _with_channels(table: pd.DataFrame, band: pd.Series, log: FileLog) -> pd.DataFrame:
+    """Missing frequencies (and technologies) from channel numbers."""
+    wanted = np.flatnonzero((table["freq_mhz"].isna() & table["carrier"].notna()).to_numpy())
+    if not len(wanted):
+        return table
+    freq, technology = table["freq_mhz"].copy(), table["technology"].copy()
+    rows = table["source_row"].to_numpy(dtype=object)
+    taken: dict[tuple[str, str], list[str]] = {}
+    for row in wanted:
+        given = [None if pd.isna(values.iloc[row]) else str(values.iloc[row]) for values in (band, technology)]
+        text = str(table["carrier"].iloc[row])
+        found = channel_frequency(text, *given)
+        if found is not None:
+            freq.iloc[row] = found[0]
+            said = f"频点 {text} 按 {found[2]} 是 {found[0]:.2f} MHz"
+            if found[1] and given[1] is None:
+                technology.iloc[row] = found[1]
+                said += f"，制式 {found[1]}"
+            taken.setdefault((text, said), []).append(rows[row])
+        elif text.replace(".", "").isdigit() and len(text) > 2:
+            taken.setdefault((text, ""), []).append(rows[row])
+    for (text, said), mine in taken.items():
+        if said:
+            log.rows(mine, "carrier", text, "assumed", f"没有频率，{said}", "补填中心频率（MHz）")
+        else:
+            log.rows(mine, "carrier", text, "note", "频点是频率还是频点号分不清，未采用", "补填频段或中心频率（MHz）")
+    return table.assign(freq_mhz=freq, technology=technology)
 
 
 def _with_mast_height(table: pd.DataFrame, places: list[str], log: FileLog) -> pd.DataFrame:
@@ -225,7 +259,7 @@ def _with_antenna(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     rows = out["source_row"].to_numpy()
     omni = azimuth.isna().to_numpy()
     log.rows(rows[omni], "azimuth_deg", "", "assumed", "没有方位角，按全向天线", "定向天线请补填方位角")
-    mechanical, electrical = out["tilt_mechanical_deg"], out["tilt_electrical_deg"]
+    mechanical, electrical = _tilt_parts(out, log)
     lacking = mechanical.isna().to_numpy().astype(int) + electrical.isna().to_numpy().astype(int)
     log.rows(rows[lacking == 1], "tilt_deg", 0.0, "assumed", "机械、电子下倾角只有一个，另一个按 0", "补填下倾角")
     usual = out["kind"].map(assumed["tilt_deg"]).astype("float64").where(~omni, 0.0)
@@ -234,6 +268,17 @@ def _with_antenna(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
         log.rows(rows[mine], "tilt_deg", value, "assumed", "没有下倾角，按常用值", "补填下倾角")
     tilt = (mechanical.fillna(0.0) + electrical.fillna(0.0)).where(lacking < 2, usual)
     return out.assign(azimuth_deg=azimuth.where(azimuth != 360.0, 0.0), tilt_deg=tilt)
+
+
+def _tilt_parts(table: pd.DataFrame, log: FileLog) -> tuple[pd.Series, pd.Series]:
+    """Mechanical and electrical tilt, what is missing from the total tilt; the parts win where all three are given."""
+    mechanical, electrical, total = (table[f"tilt_{part}_deg"] for part in ("mechanical", "electrical", "total"))
+    rows = table["source_row"].to_numpy(dtype=object)
+    odd = ((mechanical + electrical - total).abs() > _TILT_SLACK_DEG).to_numpy()
+    log.each(rows[odd], "tilt_total_deg", total[odd], "note", "总下倾角不等于机械加电子下倾角，采用后两者之和", "核对下倾角")
+    electrical = electrical.where(electrical.notna() | total.isna() | mechanical.isna(), total - mechanical)
+    mechanical = mechanical.where(mechanical.notna() | total.isna(), total - electrical.fillna(0.0))
+    return mechanical, electrical.where(electrical.notna() | total.isna(), 0.0)
 
 
 def _with_power(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:

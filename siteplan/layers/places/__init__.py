@@ -1,0 +1,1 @@
+"""Where a row lies: coordinates in tables, zones and datums, shapes mended, clipped to the study."""
