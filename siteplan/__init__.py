@@ -13,9 +13,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "study": ("Study", "Scene", "build_scene", "read_layers", "run", "cover_existing", "assess_state",
-              "propose_candidates", "select_proposed", "cover_with_proposed", "build_plan", "write_deliverables"),
-    "layers": ("Layers",), "plan": ("Plan",),
+    "study": ("Study", "Scene", "build_scene", "check_layers", "read_layers", "run", "cover_existing", "assess_state",
+              "propose_candidates", "select_proposed", "cover_with_proposed", "build_plan", "write_deliverables",
+              "write_layer_check"),
+    "layers": ("Layers", "file_verdicts", "inspect_layers", "layer_verdicts", "shift_plot"), "plan": ("Plan",),
     "surface": ("Surface", "build_surface"), "grid": ("study_geobox",),
     "coverage": ("Coverage", "predict_coverage", "merge_coverage", "sectors_of_stations", "sectors_of_sites",
                  "visible"),

@@ -32,6 +32,10 @@ class HeightRaster(Protocol):
     def geobox(self) -> GeoBox:
         """Where the array lies."""
 
+    @property
+    def filled(self) -> NDArray[np.bool_] | None:
+        """True where a void was filled from around it; None where nothing was."""
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -99,7 +103,8 @@ def build_surface(geobox: GeoBox, buildings: gpd.GeoDataFrame | None = None, gro
 
     Notes
     -----
-    Voids of the ground take the height of the nearest known pixel; ``known`` is False further than 500 m away.
+    Voids of the ground take the height of the nearest known pixel; ``known`` is False further than 500 m from a
+    measured one.
     Pixels of ``heights`` without data count as 0 m.
 
     Examples
@@ -129,18 +134,29 @@ def _ground(geobox: GeoBox, ground: HeightRaster | None, ledger: InputLedger) ->
         return np.zeros(shape, np.float32), np.ones(shape, np.bool_)
     heights = _fitting(ground, geobox, "bilinear", "average")
     void = ~np.isfinite(heights)
-    if not void.any():
+    made = _filled(ground, geobox)
+    if not void.any() and not made.any():
         return heights, ~void
     if void.all():
         ledger.add("ground", "", "", "", f"{void.size} px", "assumed",
                    "地面高程与研究范围没有重叠或全部无值，无法判断覆盖", "检查高程文件的坐标系和范围")
         return np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-    distance, nearest = ndimage.distance_transform_edt(void, return_indices=True)
-    known = np.asarray(distance * pixel_size_m(geobox) <= FILL_LIMIT_M)
-    ledger.add("ground", "", "", "", f"{int(void.sum())} px", "assumed",
-               f"{int(void.sum())} 个像元没有地面高程，取最近像元的值；其中 {int((~known).sum())} 个离已知高程超过 "
-               f"{FILL_LIMIT_M:.0f} m，覆盖记为无数据", "补全高程数据")
-    return heights[nearest[0], nearest[1]], known
+    away = ndimage.distance_transform_edt(void | made) * pixel_size_m(geobox)
+    known = np.asarray(away <= FILL_LIMIT_M) & ~(void | made).all()
+    if void.any():
+        nearest = ndimage.distance_transform_edt(void, return_distances=False, return_indices=True)
+        ledger.add("ground", "", "", "", f"{int(void.sum())} px", "assumed",
+                   f"{int(void.sum())} 个像元没有地面高程，取最近像元的值；其中 {int((~known).sum())} 个离已知高程超过 "
+                   f"{FILL_LIMIT_M:.0f} m，覆盖记为无数据", "补全高程数据")
+        heights = heights[nearest[0], nearest[1]]
+    return heights, known
+
+
+def _filled(ground: HeightRaster, geobox: GeoBox) -> NDArray[np.bool_]:
+    """Pixels of the grid whose ground was filled in from around, not measured."""
+    if ground.filled is None or not ground.filled.any():
+        return np.zeros(tuple(geobox.shape), np.bool_)
+    return np.asarray(resample(ground.filled.astype(np.float32), ground.geobox, geobox, "nearest") > 0.5)
 
 
 def _clutter(geobox: GeoBox, buildings: gpd.GeoDataFrame | None, heights: HeightRaster | None,

@@ -23,6 +23,7 @@ BOX = study_geobox((0, 0, 200, 100), CRS, 10.0)
 class Heights:
     array: np.ndarray
     geobox: GeoBox
+    filled: np.ndarray | None = None
 
 
 def test_flat_without_any_data():
@@ -58,6 +59,19 @@ def test_voids_take_the_nearest_height_and_far_ones_stay_unknown():
     assert surface.known[:, :70].all()
     assert not surface.known[:, 70:].any()
     assert ledger.count("assumed", "ground") == 1
+
+
+def test_ground_filled_in_from_around_does_not_make_more_of_it_known():
+    """Known means 500 m from what was measured, whether the void between was filled at reading or here."""
+    box = study_geobox((0, 0, 1000, 50), CRS, 10.0)
+    ground = np.full(box.shape, np.nan, np.float32)
+    ground[:, :70] = 77.0
+    filled = np.zeros(box.shape, dtype=bool)
+    filled[:, 20:70] = True
+    surface = build_surface(box, ground=Heights(ground, box, filled))
+    assert (surface.ground_m == 77.0).all()
+    assert surface.known[:, :70].all()
+    assert not surface.known[:, 70:].any()
 
 
 def test_ground_that_misses_the_study_is_unknown_everywhere():

@@ -5,10 +5,12 @@
 (``typing_rows``).
 """
 
+from siteplan.layers.alignment import ShiftPlot, shift_plot
 from siteplan.layers.collection import InputFile, Layers, Raster
 from siteplan.layers.reading import inspect_layers, read_layers
 from siteplan.layers.verdicts import Verdict, file_verdicts, layer_verdicts
 
 __all__ = [
-    "InputFile", "Layers", "Raster", "Verdict", "file_verdicts", "inspect_layers", "layer_verdicts", "read_layers",
+    "InputFile", "Layers", "Raster", "ShiftPlot", "Verdict", "file_verdicts", "inspect_layers", "layer_verdicts",
+    "read_layers", "shift_plot",
 ]

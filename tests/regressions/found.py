@@ -26,17 +26,17 @@ class Found:
     crs: str | None = f"EPSG:{EPSG}"
 
 
-def _bytes(name: str, data: bytes) -> Callable[[Path], None]:
+def as_bytes(name: str, data: bytes) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         (folder / name).write_bytes(data)
 
     return write
 
 
-def _polygon(rings: str, head: str = "") -> Callable[[Path], None]:
+def polygon(rings: str, head: str = "") -> Callable[[Path], None]:
     text = (f'{{"type": "FeatureCollection", {head}"features": [{{"type": "Feature", "properties": {{"name": "a"}}, '
             f'"geometry": {{"type": "Polygon", "coordinates": {rings}}}}}]}}')
-    return _bytes("a.geojson", text.encode())
+    return as_bytes("a.geojson", text.encode())
 
 
 def _fgb(folder: Path) -> None:
@@ -54,7 +54,7 @@ def _wkb_polygon(points: list[tuple[float, float]]) -> bytes:
     return struct.pack("<BIII", 1, 3, 1, len(points)) + b"".join(struct.pack("<dd", *point) for point in points)
 
 
-def _parquet(wkb: bytes) -> Callable[[Path], None]:
+def geoparquet(wkb: bytes) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         import pyarrow
         import pyarrow.parquet
@@ -67,7 +67,7 @@ def _parquet(wkb: bytes) -> Callable[[Path], None]:
     return write
 
 
-def _xlsx(member: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+def workbook(member: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         from openpyxl import Workbook
 
@@ -84,7 +84,7 @@ def _xlsx(member: str, change: Callable[[bytes], bytes]) -> Callable[[Path], Non
 
 
 def _broken_deflate(folder: Path) -> None:
-    _xlsx("none", bytes)(folder)
+    workbook("none", bytes)(folder)
     with zipfile.ZipFile(folder / "a.xlsx") as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     stream = io.BytesIO()
@@ -110,6 +110,16 @@ def _shape_of(sidecar: str, data: bytes) -> Callable[[Path], None]:
     return write
 
 
+def _two_kinds(folder: Path) -> None:
+    import pyogrio
+    from geopandas import GeoDataFrame
+    from shapely import Point, box
+
+    shapes = [box(437000, 2491000, 437020, 2491020), Point(437100, 2491100)]
+    frame = GeoDataFrame({"id": ["a", "b"]}, geometry=shapes, crs=EPSG)
+    pyogrio.write_dataframe(frame, folder / "a.gpkg", driver="GPKG", layer="a", geometry_type="Unknown")
+
+
 def _tab(folder: Path) -> None:
     import pyogrio
     from geopandas import GeoDataFrame
@@ -120,6 +130,16 @@ def _tab(folder: Path) -> None:
 
 
 _CSV = "名称,经度,纬度\n小学,113.39,22.51\n".encode("gb18030")
+_LONG_PATH = f'''[study]
+name = "西口镇"
+crs = "EPSG:{EPSG}"
+[layers.boundary]
+path = "{"9" * 300}.geojson"
+[layers.villages]
+path = "{"9" * 300}.geojson"
+[layers.ground]
+path = "{"9" * 300}.tif"
+'''
 _SHEET = "xl/worksheets/sheet1.xml"
 _PROJECTION = (
     'PROJCS["西口地方坐标系",GEOGCS["GCS_China_Geodetic_Coordinate_System_2000",DATUM["D_China_2000",'
@@ -129,39 +149,45 @@ _PROJECTION = (
     'UNIT["Meter",1.0]]')
 FOUND: dict[str, Found] = {
     "polygon beyond the projection": Found(
-        "a.geojson", "buildings", _polygon("[[[113.39, 22.51], [1e9, 22.51], [113.4, 22.6], [113.39, 22.51]]]")),
+        "a.geojson", "buildings", polygon("[[[113.39, 22.51], [1e9, 22.51], [113.4, 22.6], [113.39, 22.51]]]")),
     "polygon of the whole plane": Found(
         "a.geojson", "villages",
-        _polygon("[[[-1e300, -1e300], [1e300, -1e300], [1e300, 1e300], [-1e300, -1e300]]]", PLANE)),
+        polygon("[[[-1e300, -1e300], [1e300, -1e300], [1e300, 1e300], [-1e300, -1e300]]]", PLANE)),
     "infinite coordinate": Found(
-        "a.geojson", "buildings", _polygon("[[[113.39, 22.51], [1e999, 22.51], [113.4, 22.6], [113.39, 22.51]]]")),
-    "ring of one point": Found("a.geojson", "buildings", _polygon("[[[113.39, 22.51]]]")),
-    "unclosed ring": Found("a.geojson", "villages", _polygon("[[[113.39, 22.51], [113.4, 22.51], [113.4, 22.6]]]")),
+        "a.geojson", "buildings", polygon("[[[113.39, 22.51], [1e999, 22.51], [113.4, 22.6], [113.39, 22.51]]]")),
+    "ring of one point": Found("a.geojson", "buildings", polygon("[[[113.39, 22.51]]]")),
+    "unclosed ring": Found("a.geojson", "villages", polygon("[[[113.39, 22.51], [113.4, 22.51], [113.4, 22.6]]]")),
     "infinite vertex in the plane": Found("a.fgb", "buildings", _fgb),
-    "geoparquet of broken shapes": Found("a.parquet", "buildings", _parquet(b"\x01\x03\x00\x00\x00\xff\xff\xff\xff")),
+    "geoparquet of broken shapes": Found("a.parquet", "buildings", geoparquet(b"\x01\x03\x00\x00\x00\xff\xff\xff\xff")),
     "geoparquet with an open ring": Found(
         "a.parquet", "buildings",
-        _parquet(_wkb_polygon([(113.39, 22.51), (113.4, 22.51), (113.4, 22.6), (113.3, 22.6)])), {"crs": "EPSG:4326"}),
-    "geoparquet with no shape": Found("a.parquet", "poles", _parquet(b"")),
+        geoparquet(_wkb_polygon([(113.39, 22.51), (113.4, 22.51), (113.4, 22.6), (113.3, 22.6)])),
+        {"crs": "EPSG:4326"}),
+    "geoparquet with no shape": Found("a.parquet", "poles", geoparquet(b"")),
     "sheet with a wild cell name": Found(
-        "a.xlsx", "stations", _xlsx(_SHEET, lambda data: data.replace(b'"B2"', b'"B!2"'))),
-    "sheet cut short": Found("a.xlsx", "stations", _xlsx(_SHEET, lambda data: data[:-40])),
-    "sheet with a bad number": Found("a.xlsx", "stations", _xlsx(_SHEET, lambda data: data.replace(b"<v>", b"<v>x"))),
-    "workbook without names": Found("a.xlsx", "stations", _xlsx("xl/workbook.xml", lambda data: data[:200])),
-    "relations that are no XML": Found("a.xlsx", "stations", _xlsx("_rels/.rels", lambda data: b"\xff\xfe" + data)),
-    "styles that are no XML": Found("a.xlsx", "stations", _xlsx("xl/styles.xml", lambda data: b"\x00" + data)),
+        "a.xlsx", "stations", workbook(_SHEET, lambda data: data.replace(b'"B2"', b'"B!2"'))),
+    "sheet cut short": Found("a.xlsx", "stations", workbook(_SHEET, lambda data: data[:-40])),
+    "sheet with a bad number": Found(
+        "a.xlsx", "stations", workbook(_SHEET, lambda data: data.replace(b"<v>", b"<v>x"))),
+    "workbook without names": Found("a.xlsx", "stations", workbook("xl/workbook.xml", lambda data: data[:200])),
+    "relations that are no XML": Found("a.xlsx", "stations", workbook("_rels/.rels", lambda data: b"\xff\xfe" + data)),
+    "styles that are no XML": Found("a.xlsx", "stations", workbook("xl/styles.xml", lambda data: b"\x00" + data)),
     "broken compression": Found("a.xlsx", "stations", _broken_deflate),
-    "encoding that needs a mark": Found("a.csv", "facilities", _bytes("a.csv", _CSV), {"encoding": "utf-16"}),
-    "encoding that is none": Found("a.csv", "facilities", _bytes("a.csv", _CSV), {"encoding": "no-such-code"}),
-    "encoding of other things": Found("a.csv", "facilities", _bytes("a.csv", _CSV), {"encoding": "rot13"}),
+    "encoding that needs a mark": Found("a.csv", "facilities", as_bytes("a.csv", _CSV), {"encoding": "utf-16"}),
+    "encoding that is none": Found("a.csv", "facilities", as_bytes("a.csv", _CSV), {"encoding": "no-such-code"}),
+    "encoding of other things": Found("a.csv", "facilities", as_bytes("a.csv", _CSV), {"encoding": "rot13"}),
     "encoding of a tab that is none": Found("a.tab", "poles", _tab, {"encoding": "no-such-code"}),
     "encoding of a tab of other things": Found("a.tab", "poles", _tab, {"encoding": "rot13"}),
     "projection file in GBK": Found("a.shp", "poles", _shape_of("a.prj", _PROJECTION.encode("gb18030"))),
     "projection file of noise": Found("a.shp", "poles", _shape_of("a.prj", bytes(range(128, 256)))),
     "code page file of noise": Found("a.shp", "poles", _shape_of("a.cpg", bytes(range(128, 256)))),
+    "path too long in the study": Found("study.toml", "study", as_bytes("study.toml", _LONG_PATH.encode())),
+    "path with an end of text in the study": Found(
+        "study.toml", "study", as_bytes("study.toml", _LONG_PATH.replace("9" * 300, "a\\u0000b").encode())),
+    "same layer named twice": Found("a.gpkg", "buildings", _two_kinds, {"layer": "a, a"}),
     "buildings without storeys": Found(
         "a.geojson", "buildings",
-        _polygon("[[[113.39, 22.51], [113.391, 22.51], [113.391, 22.511], [113.39, 22.511], [113.39, 22.51]]]")),
-    "empty csv": Found("a.csv", "poles", _bytes("a.csv", b"")),
-    "csv of one mark": Found("a.csv", "poles", _bytes("a.csv", b"\xef\xbb\xbf")),
+        polygon("[[[113.39, 22.51], [113.391, 22.51], [113.391, 22.511], [113.39, 22.511], [113.39, 22.51]]]")),
+    "empty csv": Found("a.csv", "poles", as_bytes("a.csv", b"")),
+    "csv of one mark": Found("a.csv", "poles", as_bytes("a.csv", b"\xef\xbb\xbf")),
 }

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from .found import EPSG, Found, _bytes, _parquet, _xlsx
+from .found import EPSG, Found, as_bytes, geoparquet, workbook
 
 _LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10 if n else "ha" * 5}">' for n in range(10))
 _DOCTYPE = f"<!DOCTYPE x [{_LAUGHS}]>"
@@ -89,27 +89,27 @@ _GRID = (b"ncols 200000\nnrows 200000\nxllcorner 437000\nyllcorner 2491000\ncell
 _IN_PLANE = {"crs": f"EPSG:{EPSG}"}
 HOSTILE: dict[str, Found] = {
     "raster of 14 GB in a small file": Found("a.tif", "ground", _sparse_tiff),
-    "grid of 160 GB in its header": Found("a.asc", "ground", _bytes("a.asc", _GRID), _IN_PLANE),
-    "entities in kml": Found("a.kml", "poles", _bytes("a.kml", _KML.format(doctype=_DOCTYPE, name="&a9;").encode())),
-    "entity of a file in kml": Found("a.kml", "poles", _bytes("a.kml", _KML.format(
+    "grid of 160 GB in its header": Found("a.asc", "ground", as_bytes("a.asc", _GRID), _IN_PLANE),
+    "entities in kml": Found("a.kml", "poles", as_bytes("a.kml", _KML.format(doctype=_DOCTYPE, name="&a9;").encode())),
+    "entity of a file in kml": Found("a.kml", "poles", as_bytes("a.kml", _KML.format(
         doctype='<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>', name="&f;").encode())),
-    "entities in a sheet": Found("a.xlsx", "stations", _xlsx(
+    "entities in a sheet": Found("a.xlsx", "stations", workbook(
         _WORKSHEET, lambda data: _DOCTYPE.encode() + data.replace(b"</sheetData>", b"&a9;</sheetData>"))),
-    "cell in the last corner of a sheet": Found("a.xlsx", "stations", _xlsx(_WORKSHEET, _far_cell)),
+    "cell in the last corner of a sheet": Found("a.xlsx", "stations", workbook(_WORKSHEET, _far_cell)),
     "bomb as xlsx": Found("a.xlsx", "stations", _bomb(_WORKSHEET, "a.xlsx")),
     "bomb as kmz": Found("a.kmz", "poles", _bomb("doc.kml", "a.kmz")),
     "bomb as zip": Found("a.zip", "poles", _bomb("a.csv", "a.zip")),
     "bomb as zip that lies": Found("a.zip", "poles", _bomb("a.csv", "a.zip", 1000)),
     "bomb as kmz that lies": Found("a.kmz", "poles", _bomb("doc.kml", "a.kmz", 1000)),
     "bomb as zip of a shapefile that lies": Found("a.zip", "poles", _bomb("a.shp", "a.zip", 1000)),
-    "deep collection in geoparquet": Found("a.parquet", "poles", _parquet(_deep_wkb(200_000))),
-    "deep collection in geojson": Found("a.geojson", "poles", _bytes("a.geojson", _deep_json(100_000))),
+    "deep collection in geoparquet": Found("a.parquet", "poles", geoparquet(_deep_wkb(200_000))),
+    "deep collection in geojson": Found("a.geojson", "poles", as_bytes("a.geojson", _deep_json(100_000))),
     "deep collection in geopackage": Found("a.gpkg", "poles", _deep_gpkg),
-    "deep brackets in json": Found("a.geojson", "poles", _bytes(
+    "deep brackets in json": Found("a.geojson", "poles", as_bytes(
         "a.geojson", b'{"type": "Point", "coordinates": ' + b"[" * 200_000)),
-    "million columns": Found("a.csv", "poles", _bytes("a.csv", b"a," * 1_000_000 + b"\n" + b"1," * 1_000_000)),
-    "one long field": Found("a.csv", "poles", _bytes("a.csv", "经度,纬度,名称\n1,1,\"".encode() + b"x" * (8 << 20))),
-    "many digits": Found("a.csv", "poles", _bytes("a.csv", "经度,纬度,高度\n".encode() + b"9" * 200_000 + b",1,1\n")),
-    "deep study lists": Found("a.geojson", "poles", _bytes("a.geojson", b"[" * 1000)),
+    "million columns": Found("a.csv", "poles", as_bytes("a.csv", b"a," * 1_000_000 + b"\n" + b"1," * 1_000_000)),
+    "one long field": Found("a.csv", "poles", as_bytes("a.csv", "经度,纬度,名称\n1,1,\"".encode() + b"x" * (8 << 20))),
+    "many digits": Found("a.csv", "poles", as_bytes("a.csv", "经度,纬度,高度\n".encode() + b"9" * 200_000 + b",1,1\n")),
+    "deep study lists": Found("a.geojson", "poles", as_bytes("a.geojson", b"[" * 1000)),
 }
 """Hostile cases by what they do."""

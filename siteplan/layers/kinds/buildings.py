@@ -103,7 +103,7 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
     words = use.to_numpy(dtype=object)
     measured = table["height_m"].notna().to_numpy()
     counted = ~measured & table["storeys"].notna().to_numpy()
-    height = table["height_m"].where(measured, table["storeys"] * use.map(dict(defaults["storey_m"])))
+    height = table["height_m"].where(measured, table["storeys"] * use.map(dict(defaults["storey_m"])).astype("float64"))
     for name, metres in defaults["storey_m"].items():
         mine = counted & (words == name)
         log.rows(rows[mine & good], "height_m", f"层数×{metres:g}", "assumed", f"没有高度，按层数乘 {metres:g} m（{name}）",
