@@ -19,7 +19,7 @@ from siteplan.gaps import load_rules
 from siteplan.gaps.rules import KIND_ZH
 from siteplan.layers.formats.catalogue import load_formats
 from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
-from siteplan.schema import load_columns
+from siteplan.schema import coordinate_words, layer_names_zh, load_columns, place_words
 from siteplan.venues import load_venues
 
 DOCS = Path(__file__).resolve().parent
@@ -85,8 +85,6 @@ SOURCE_ZH = {
     "unit": "栅格高程的单位",
     "columns": "列名对应，写作 `字段 = \"文件里的列名\"`；能自动认出的列不必写，可认的写法见 [图层与字段](layers.md)",
 }
-
-RASTERS_ZH = {"heights": "地物高度（栅格）", "ground": "地面高程 DEM（栅格）", "clutter": "地物类别（栅格）"}
 
 USE_ZH = {
     "boundary": "划定规划范围；不给时用行政村（或重点区域）的并集",
@@ -178,9 +176,34 @@ def study_file() -> str:
               *key_rows(LayerSource, SOURCE_ZH), "",
               "## 图层名", "", "至少要有：" + "；".join(f"`{a}` 或 `{b}`" for a, b in REQUIRED_PAIRS) + "。其余可选，少一层就少一项结果。",
               "各图层的列见 [图层与字段](layers.md)。", "", "| 图层名 | 内容 | 用途 |", "|---|---|---|"]
-    names = {name: schema.zh for name, schema in load_columns().items()} | RASTERS_ZH
-    lines += [f"| `{name}` | {names[name]} | {USE_ZH[name] or NOT_YET} |" for name in LAYER_NAMES]
+    lines += [f"| `{name}` | {layer_names_zh()[name]} | {USE_ZH[name] or NOT_YET} |" for name in LAYER_NAMES]
     return "\n".join([*lines, ""])
+
+
+def layers_page() -> str:
+    """The text of docs/layers.md: every layer and column, from ``tables/columns.toml``."""
+    kinds = {"polygon": "面", "point": "点", "line": "线", "any": "任意", "none": "无坐标"}
+    needs = {(True, True): "是", (False, True): "填则须合格", (False, False): ""}
+    types = {"text": "文本", "float": "数", "int": "整数", "bool": "是否", "date": "日期"}
+    lines = ["# 图层与字段", "", "由 `python docs/make_pages.py` 按 `siteplan/tables/columns.toml` 生成，请勿手改。",
+             "", "列名不分大小写、全角半角，忽略空格、下划线和括号里的单位（单位不同时自动换算）。",
+             "点图层可用经纬度列：" + "、".join((*coordinate_words()["lon"][:4], *coordinate_words()["lat"][:4]))
+             + "；或东、北坐标列：" + "、".join((*coordinate_words()["x"][:4], *coordinate_words()["y"][:4]))
+             + "（不带带号的须写明 crs）；两个坐标在一格的列："
+             + "、".join(place_words()["pair"][:3]) + "；或几何文字（WKT、GeoJSON）的列："
+             + "、".join(place_words()["shape"][:4]) + "。",
+             "认不出的列在研究文件的 `columns` 写明（`字段 = \"文件里的列名\"`），字段名或列名写错时停止运行。", ""]
+    for name, schema in load_columns().items():
+        lines += [f"## {schema.zh} `{name}`", "", f"几何：{kinds[schema.geometry]}；主键：`{schema.key}`", "",
+                  "| 字段 | 中文名 | 类型 | 单位 | 必填 | 范围 | 缺省 | 文件中可写作 |",
+                  "|---|---|---|---|---|---|---|---|"]
+        for spec in schema.fields.values():
+            bounds = "" if spec.low is None and spec.high is None else f"{spec.low:g}–{spec.high:g}"
+            default = "" if spec.default is None else str(spec.default)
+            lines.append(f"| `{spec.name}` | {spec.zh} | {types[spec.type]} | {spec.unit} | "
+                         f"{needs[spec.required, spec.strict]} | {bounds} | {default} | {'、'.join(spec.accepts)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def fields_table() -> str:
@@ -242,7 +265,7 @@ def filled(name: str) -> str:
 
 def pages() -> dict[str, str]:
     """Every page that is written, or partly written, from the code: name -> text."""
-    return {"study-file.md": study_file(), **{name: filled(name) for name in BLOCKS}}
+    return {"study-file.md": study_file(), "layers.md": layers_page(), **{name: filled(name) for name in BLOCKS}}
 
 
 if __name__ == "__main__":

@@ -200,6 +200,7 @@ def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
     from rich.text import Text
 
     from siteplan.layers import Verdict, file_verdicts, layer_verdicts
+    from siteplan.schema import layer_zh
 
     def cells(verdict: Verdict) -> tuple[Text, Text]:
         return Text(verdict.word, style=_VERDICT_STYLE.get(verdict.word, "yellow")), Text(verdict.why)
@@ -209,27 +210,29 @@ def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
         table.add_column(heading, overflow="fold")
     for file, verdict in zip(layers.files, file_verdicts(layers), strict=True):
         counts = (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused)
-        facts = (file.layer, Text(Path(file.file).name), file.encoding or "", Text(file.crs or ""), file.datum or "")
+        facts = (layer_zh(file.layer), Text(Path(file.file).name), file.encoding or "", Text(file.crs or ""), file.datum or "")
         table.add_row(*facts, *(str(count) if file.rows_in else "" for count in counts), *cells(verdict))
     console.print(table)
     table = Table(title="图层结论", title_justify="left")
     for heading in ("图层", "结论", "说明"):
         table.add_column(heading, overflow="fold")
     for verdict in layer_verdicts(layers):
-        table.add_row(verdict.layer, *cells(verdict))
+        table.add_row(layer_zh(verdict.layer), *cells(verdict))
     console.print(table)
 
 
 def _print_ledger(console: Console, layers: Layers, most: int) -> None:
     """The first lines of each layer's ledger."""
+    from siteplan.schema import layer_zh
+
     shown: dict[str, int] = {}
     for line in layers.ledger:
         shown[line.layer] = shown.get(line.layer, 0) + 1
         if shown[line.layer] <= most:
-            where = " ".join(part for part in (line.layer, line.file, line.row, line.field) if part)
+            where = " ".join(part for part in (layer_zh(line.layer), line.file, line.row, line.field) if part)
             value = f" [{line.value}]" if line.value else ""
             console.print(f"{ACTION_ZH[line.action]} {where}{value}:{line.reason}。{line.remedy}", markup=False)
     for layer, count in shown.items():
         if count > most:
-            console.print(f"{layer}:另有 {count - most} 行(用 --lines 显示)", markup=False)
+            console.print(f"{layer_zh(layer)}:另有 {count - most} 行(用 --lines 显示)", markup=False)
     console.print(f"共 {len(layers.ledger)} 行问题记录", markup=False)

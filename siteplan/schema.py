@@ -362,32 +362,22 @@ def table_schema(layer: str) -> Any:
     return pa.DataFrameSchema(columns, index=pa.Index("str", name=schema.key, unique=True, nullable=False))
 
 
-def layers_markdown() -> str:
-    """The page docs/layers.md: every layer and column, for planners.
+@lru_cache(maxsize=1)
+def layer_names_zh() -> Mapping[str, str]:
+    """Chinese name of every layer, rasters too, by its name in the study file.
 
-    >>> layers_markdown().startswith("# 图层与字段")
-    True
+    >>> layer_names_zh()["poles"], layer_names_zh()["ground"]
+    ('路灯杆', '地面高程（栅格）')
     """
-    kinds = {"polygon": "面", "point": "点", "line": "线", "any": "任意", "none": "无坐标"}
-    needs = {(True, True): "是", (False, True): "填则须合格", (False, False): ""}
-    types = {"text": "文本", "float": "数", "int": "整数", "bool": "是否", "date": "日期"}
-    lines = ["# 图层与字段", "", ("由 `siteplan/tables/columns.toml` 生成，请勿手改："
-             "`python -c \"from siteplan.schema import layers_markdown as f; print(f(), end='')\" > docs/layers.md`。"),
-             "", "列名不分大小写、全角半角，忽略空格、下划线和括号里的单位（单位不同时自动换算）。",
-             "点图层可用经纬度列：" + "、".join((*coordinate_words()["lon"][:4], *coordinate_words()["lat"][:4]))
-             + "；或东、北坐标列：" + "、".join((*coordinate_words()["x"][:4], *coordinate_words()["y"][:4]))
-             + "（不带带号的须写明 crs）；两个坐标在一格的列："
-             + "、".join(place_words()["pair"][:3]) + "；或几何文字（WKT、GeoJSON）的列："
-             + "、".join(place_words()["shape"][:4]) + "。",
-             "认不出的列在研究文件的 `columns` 写明（`字段 = \"文件里的列名\"`），字段名或列名写错时停止运行。", ""]
-    for name, schema in load_columns().items():
-        lines += [f"## {schema.zh} `{name}`", "", f"几何：{kinds[schema.geometry]}；主键：`{schema.key}`", "",
-                  "| 字段 | 中文名 | 类型 | 单位 | 必填 | 范围 | 缺省 | 文件中可写作 |",
-                  "|---|---|---|---|---|---|---|---|"]
-        for spec in schema.fields.values():
-            bounds = "" if spec.low is None and spec.high is None else f"{spec.low:g}–{spec.high:g}"
-            default = "" if spec.default is None else str(spec.default)
-            lines.append(f"| `{spec.name}` | {spec.zh} | {types[spec.type]} | {spec.unit} | "
-                         f"{needs[spec.required, spec.strict]} | {bounds} | {default} | {'、'.join(spec.accepts)} |")
-        lines.append("")
-    return "\n".join(lines)
+    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
+    return MappingProxyType({name: schema.zh for name, schema in load_columns().items()} | tomllib.loads(text)["rasters"])
+
+
+def layer_zh(layer: str) -> str:
+    """Chinese name of a layer with its name in the study file; other words (``study``) stay as they are.
+
+    >>> layer_zh("poles"), layer_zh("study")
+    ('路灯杆 poles', 'study')
+    """
+    known = layer_names_zh().get(layer)
+    return f"{known} {layer}" if known else layer

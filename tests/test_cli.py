@@ -19,6 +19,7 @@ import siteplan.study
 from siteplan.cli import app
 from siteplan.errors import ExportError, SiteplanError
 from siteplan.export._plan import FILES
+from siteplan.schema import layer_zh
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDE = {"COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1"}
@@ -113,7 +114,7 @@ def test_check_counts_rows_and_limits_the_lines(tmp_path: Path) -> None:
     result = call("check", opened.path, "--lines", "3")
     assert result.exit_code == 0, said(result)
     assert re.search(r"poles.csv.*\b16\b.*\b1\b.*\b15\b", result.output), result.output
-    assert result.output.count("拒收 poles") <= 3
+    assert result.output.count("拒收 路灯杆 poles") <= 3
     assert re.search(r"poles:另有 \d+ 行", result.output)
 
 
@@ -122,7 +123,7 @@ def test_check_goes_on_over_broken_optional_layers(tmp_path: Path) -> None:
     opened = study(tmp_path, {**ground(tmp_path), **villages(tmp_path), **broken})
     result = call("check", opened.path)
     assert result.exit_code == 0, said(result)
-    assert [layer for layer in broken if f"拒收 {layer}" not in result.output] == []
+    assert [layer for layer in broken if f"拒收 {layer_zh(layer)}" not in result.output] == []
 
 
 @pytest.mark.parametrize("verb", ["demo", "check", "run"])

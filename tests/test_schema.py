@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -20,8 +18,9 @@ from siteplan.layers.values import BAD, parse_bool, parse_date, parse_number, re
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS
 from siteplan.schema import (
     coordinate_words,
+    layer_names_zh,
     layer_schema,
-    layers_markdown,
+    layer_zh,
     load_columns,
     match_columns,
     match_value,
@@ -30,7 +29,6 @@ from siteplan.schema import (
 from siteplan.venues import classify_venue, department_of, load_venues
 
 STATIONS = layer_schema("stations")
-DOCS = Path(__file__).parents[1] / "docs" / "layers.md"
 
 
 def read(field, cells, factor=1.0, layer="stations"):
@@ -56,8 +54,9 @@ def test_dictionary_covers_the_vector_layers_and_is_sound():
         layer_schema("station")
 
 
-def test_the_page_of_the_layers_is_up_to_date():
-    assert DOCS.read_text(encoding="utf-8") == layers_markdown(), "regenerate docs/layers.md (its head says how)"
+def test_every_layer_has_a_chinese_name():
+    assert set(layer_names_zh()) == set(LAYER_NAMES)
+    assert layer_zh("stations") == "现有基站 stations"
 
 
 def test_headers_match_whatever_case_width_blanks_and_units():

@@ -11,6 +11,7 @@ import pandas as pd
 from siteplan.export._staging import write_files
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet, write_csv
 from siteplan.input_ledger import ACTION_ZH, InputLedger
+from siteplan.schema import layer_zh
 
 LEDGER_HEAD = ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"]
 FILE_HEAD = ["图层", "文件", "编码", "坐标系", "基准", "读入行", "拆分增加行", "保留行", "拒收行", "结论", "说明", "字节", "SHA-256"]
@@ -21,13 +22,13 @@ _FILE_WIDTHS = {10: 36.0, 12: 30.0}
 
 def ledger_rows(ledger: InputLedger) -> list[list[Any]]:
     """Lines of the ledger under `LEDGER_HEAD`."""
-    return [[line.layer, line.file, line.row, line.field, line.value, ACTION_ZH[line.action], line.reason, line.remedy]
+    return [[layer_zh(line.layer), line.file, line.row, line.field, line.value, ACTION_ZH[line.action], line.reason, line.remedy]
             for line in ledger]
 
 
 def file_rows(files: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
     """Facts of the input files, each with its verdict, under `FILE_HEAD`."""
-    return [[file["layer"], file["file"], file["encoding"] or "", file["crs"] or "", file["datum"] or "",
+    return [[layer_zh(file["layer"]), file["file"], file["encoding"] or "", file["crs"] or "", file["datum"] or "",
              file["rows_in"], file["rows_made"], file["rows_kept"], file["rows_refused"], file["verdict"], file["why"],
              file["bytes"], file["sha256"]] for file in files]
 
@@ -74,7 +75,7 @@ def write_check(out: Path, name: str, ledger: InputLedger, files: Sequence[Mappi
         import xlsxwriter
 
         book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-        add_sheet(book, "图层结论", LAYER_HEAD, layers, notes, {2: 60.0})
+        add_sheet(book, "图层结论", LAYER_HEAD, [[layer_zh(name), *rest] for name, *rest in layers], notes, {2: 60.0})
         add_ledger_sheets(book, ledger, files, notes)
         book.close()
 
