@@ -210,7 +210,8 @@ def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
         table.add_column(heading, overflow="fold")
     for file, verdict in zip(layers.files, file_verdicts(layers), strict=True):
         counts = (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused)
-        facts = (layer_zh(file.layer), Text(Path(file.file).name), file.encoding or "", Text(file.crs or ""), file.datum or "")
+        facts = (layer_zh(file.layer), Text(Path(file.file).name), file.encoding or "", Text(file.crs or ""),
+                 file.datum or "")
         table.add_row(*facts, *(str(count) if file.rows_in else "" for count in counts), *cells(verdict))
     console.print(table)
     table = Table(title="图层结论", title_justify="left")

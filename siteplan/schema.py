@@ -370,7 +370,8 @@ def layer_names_zh() -> Mapping[str, str]:
     ('路灯杆', '地面高程（栅格）')
     """
     text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
-    return MappingProxyType({name: schema.zh for name, schema in load_columns().items()} | tomllib.loads(text)["rasters"])
+    tables = {name: schema.zh for name, schema in load_columns().items()}
+    return MappingProxyType(tables | tomllib.loads(text)["rasters"])
 
 
 def layer_zh(layer: str) -> str:

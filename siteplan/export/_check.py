@@ -22,8 +22,8 @@ _FILE_WIDTHS = {10: 36.0, 12: 30.0}
 
 def ledger_rows(ledger: InputLedger) -> list[list[Any]]:
     """Lines of the ledger under `LEDGER_HEAD`."""
-    return [[layer_zh(line.layer), line.file, line.row, line.field, line.value, ACTION_ZH[line.action], line.reason, line.remedy]
-            for line in ledger]
+    return [[layer_zh(line.layer), line.file, line.row, line.field, line.value, ACTION_ZH[line.action],
+             line.reason, line.remedy] for line in ledger]
 
 
 def file_rows(files: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
