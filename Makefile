@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 p
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
+CASES ?= 2000
 LOCK_FLAGS := --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
 
 export UV_PYTHON_DOWNLOADS := never
@@ -34,7 +35,8 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 pytest: $(STAMP)
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
-fuzz: $(STAMP) ## property tests with many more examples
+fuzz: $(STAMP) ## damaged files through the layer readers (CASES=20000 for more), more examples of the property tests
+	$(BIN)/python -m tests.fuzz.run --cases $(CASES) --workers $(WORKERS)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -m hypothesis tests
 
 browser: $(STAMP) ## map pages in a headless Chromium

@@ -221,8 +221,10 @@ class _Reader:
 
     def lost_file(self, log: FileLog) -> InputFile:
         """Facts of a file that gave nothing."""
-        path = self.root / log.file
-        size, sha256 = digest(path) if path.is_file() or path.is_dir() else (0, "")
+        try:
+            size, sha256 = digest(self.root / log.file)
+        except (OSError, ValueError):  # not there, too long a name, no permission: the problem says so
+            size, sha256 = 0, ""
         why = log.problems[0].reason if log.problems else ("在研究范围之外" if is_raster(log.file) else "没有可用的图层")
         return InputFile(log.layer, log.file, size, sha256, "", "", "", 0, 0, 0, problem=why)
 

@@ -153,6 +153,8 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
 
 def _lost(rows: NDArray[np.object_], shapes: Shapes, kept: pd.Series) -> tuple[NDArray[np.object_], Shapes]:
     """Labels and shapes of rows that were refused and have a place."""
+    if len(kept) == len(rows):
+        return rows[:0], shapes[:0]
     gone = ~pd.Index(rows).isin(pd.Index(kept)) & np.isfinite(shapely.bounds(shapes)).all(axis=1)
     return rows[gone], shapes[gone]
 

@@ -120,6 +120,12 @@ def _two_kinds(folder: Path) -> None:
     pyogrio.write_dataframe(frame, folder / "a.gpkg", driver="GPKG", layer="a", geometry_type="Unknown")
 
 
+def _broken_schema(folder: Path) -> None:
+    _two_kinds(folder)
+    path = folder / "a.gpkg"
+    path.write_bytes(path.read_bytes().replace(b"CREATE VIRTUAL TABLE", b"CREATE VIRTUAL T\xe8BLE"))
+
+
 def _tab(folder: Path) -> None:
     import pyogrio
     from geopandas import GeoDataFrame
@@ -130,6 +136,7 @@ def _tab(folder: Path) -> None:
 
 
 _CSV = "名称,经度,纬度\n小学,113.39,22.51\n".encode("gb18030")
+_DRAWING = b"  0\nSECTION\n  2\nENTITIES\n  0\nPOINT\n  8\na\r\x00\n 10\n1.0\n 20\n2.0\n  0\nENDSEC\n  0\nEOF\n"
 _LONG_PATH = f'''[study]
 name = "西口镇"
 crs = "EPSG:{EPSG}"
@@ -185,6 +192,9 @@ FOUND: dict[str, Found] = {
     "path with an end of text in the study": Found(
         "study.toml", "study", as_bytes("study.toml", _LONG_PATH.replace("9" * 300, "a\\u0000b").encode())),
     "same layer named twice": Found("a.gpkg", "buildings", _two_kinds, {"layer": "a, a"}),
+    "end of text in a drawing": Found(
+        "a.dxf", "poles", as_bytes("a.dxf", _DRAWING), {"crs": f"EPSG:{EPSG}"}),
+    "geopackage whose schema is no text": Found("a.gpkg", "buildings", _broken_schema),
     "buildings without storeys": Found(
         "a.geojson", "buildings",
         polygon("[[[113.39, 22.51], [113.391, 22.51], [113.391, 22.511], [113.39, 22.511], [113.39, 22.51]]]")),

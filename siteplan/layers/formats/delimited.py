@@ -72,7 +72,7 @@ def _decode(data: bytes, source: LayerSource, log: FileLog) -> tuple[str, str] |
     """Text and its encoding; None = a problem was logged."""
     if source.encoding:
         try:
-            codecs.lookup(source.encoding)
+            "".encode(source.encoding)
         except LookupError:
             log.mistake(f"没有叫“{source.encoding}”的编码", "可用：UTF-8、GB18030、GBK、Big5、UTF-16", "encoding")
             return None

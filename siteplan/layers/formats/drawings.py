@@ -38,6 +38,11 @@ _HIDDEN = ("PaperSpace", "SubClasses", "Linetype", "EntityHandle", "BlockScale",
            "BlockOCSCoords", "Block", "AttributeTag")
 
 
+def _holds_nul(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return any(b"\0" in block for block in iter(lambda: stream.read(1 << 20), b""))
+
+
 def read_drawing(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
     """Read the entities of a DXF that are of the kind the layer wants; ``layer`` names drawing layers.
 
@@ -54,6 +59,9 @@ def read_drawing(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawT
     kind = layer_schema(log.layer).geometry
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
+    if not head.startswith(_BINARY) and _holds_nul(path):  # GDAL would never come to an end
+        log.problem("文本 DXF 里有空字符（NUL），文件已损坏", "在 CAD 里修复图纸（RECOVER），重新导出 DXF")
+        return
     encoding = _encoding(path, head, source, log)
     raw = None if head.startswith(_BINARY) else _through_gdal(path, encoding, kind, source, log)
     if raw is None and not log.problems:

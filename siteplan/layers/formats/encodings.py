@@ -54,6 +54,7 @@ def decodes(data: bytes, encoding: str) -> bool:
     (False, True)
     """
     try:
+        "".encode(encoding)  # rot13 and the like are no text encodings
         codecs.getincrementaldecoder(encoding)("strict").decode(data, False)
     except (UnicodeError, LookupError):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -99,14 +99,24 @@ def name_fits(path: Path, log: FileLog) -> bool:
     return False
 
 
+def _claimed(said: Mapping[bytes, bytes]) -> int:
+    """Pixels that the header of an ASCII grid claims; 0 when it does not say."""
+    sizes = [said.get(long, said.get(short, b"")) for long, short in ((b"ncols", b"cols"), (b"nrows", b"rows"))]
+    return int(sizes[0]) * int(sizes[1]) if all(size.isdigit() and len(size) < 12 for size in sizes) else 0
+
+
 def numbers_only(path: Path, log: FileLog) -> bool:
     """Whether the cells of an ASCII grid are numbers: GDAL reads words as 0 and leaves out what follows a comma."""
     if path.suffix.lower() != ".asc":
         return True
     with path.open("rb") as stream:
-        head = 0
+        head, said = 0, {}
         while (words := (line := stream.readline(4096)).split()) and words[0].lower().rstrip(b":") in _HEAD_WORDS:
             head += len(line)
+            said[words[0].lower().rstrip(b":")] = words[-1]
+        if _claimed(said) * 2 > path.stat().st_size + 1:  # a value takes a digit and a blank
+            log.problem(f"文件头说有 {_claimed(said)} 个像元，文件只有 {path.stat().st_size} 字节，不完整", "重新传送或导出")
+            return False
         stream.seek(head)
         while block := stream.read(1 << 22):
             rest = _CELL_NAMES.sub(b"", (block + stream.readline(1 << 20)).translate(None, _CELL_BYTES))

@@ -265,9 +265,10 @@ def _tell(tally: _Tally, holes: _Holes, encoding: Encoding, log: FileLog, size: 
     if log.layer == "heights" and holes.known - counts["wild"] >= 100 and not counts["low"]:
         log.line("", "", "", "note", f"没有一个像元低于 {_LOW_M:g} m，像是海拔高程而不是离地高度", "核对；海拔高程应写在 [layers.ground]")
     most = holes.most()
-    if most and log.layer not in ("ground", "population"):  # the voids of the ground are filled, and told then
+    if most and log.layer != "population":
+        kept = "" if log.layer == "ground" else "，保持无数据"  # the voids of the ground are filled, and told then
         log.line("", "nodata", most, "note",
-                 f"有值范围之内至多有 {most} 个像元无数据（占全部像元的 {100 * most / size:.2g} %），保持无数据", "补全数据")
+                 f"有值范围之内至多有 {most} 个像元无数据（占全部像元的 {100 * most / size:.2g} %）{kept}", "补全数据")
 
 
 def zeros_apart(array: Heights) -> tuple[int, float]:

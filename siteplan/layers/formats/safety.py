@@ -141,9 +141,10 @@ def _gpkg_fault(path: Path) -> Fault | None:
         connection = sqlite3.connect(address, uri=True)
     except sqlite3.Error:
         return None  # the reader says what is wrong with the file
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
         made = connection.execute("SELECT sql FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL%'").fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return None
     finally:
         connection.close()

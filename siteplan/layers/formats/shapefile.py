@@ -137,14 +137,16 @@ def _projection(prj: Path | None, folder: Path, log: FileLog) -> None:
     """Put the .prj into the scratch folder where it says a CRS."""
     if prj is None:
         return
-    text = prj.read_bytes()[:_MOST_PRJ_BYTES].decode("utf-8-sig", "replace").strip("\0 \r\n\t")
+    data = prj.read_bytes()[:_MOST_PRJ_BYTES]
+    encoding = "utf-8-sig" if decodes(data, "utf-8") else "gb18030"  # names of local systems are Chinese
+    text = data.decode(encoding, "replace").strip("\0 \r\n\t")
     try:
         pyproj.CRS.from_wkt(text)
     except (ProjCrsError, ValueError):
         log.line("", "crs", " ".join(text.split())[:80], "note", ".prj 里写的不是坐标系，未采用",
                  "请提供方给出正确的 .prj，或在研究文件写明 crs")
         return
-    stand_in(prj, folder, "data.prj")
+    (folder / "data.prj").write_text(text, encoding="utf-8")
 
 
 def _attributes(parts: dict[str, Path], folder: Path, opened: Opened, source: LayerSource, log: FileLog) -> Opened:

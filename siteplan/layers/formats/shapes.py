@@ -18,6 +18,10 @@ _SURFACES = {15: _MULTIPOLYGON, 16: _MULTIPOLYGON, 17: _POLYGON}
 """PolyhedralSurface, TIN and Triangle are laid out as MultiPolygon and Polygon (OGC 06-103r4, 8.2.8)."""
 _ARCS = (8, 9, 10, 11, 12)
 _DEEPEST = 8
+_NESTING = (4, 5, 6, 7)
+"""MultiPoint, MultiLineString, MultiPolygon, GeometryCollection: what may hold others, and so without end."""
+_MOST_NESTED = 1000
+_LONG = 9 * _MOST_NESTED
 
 
 def decode_shapes(wkb: Shapes, rows: Shapes, log: FileLog) -> Shapes:
@@ -43,6 +47,10 @@ def decode_shapes(wkb: Shapes, rows: Shapes, log: FileLog) -> Shapes:
     >>> decode_shapes(np.array([ring], dtype=object), np.array(["1"], dtype=object), log)[0].wkt
     'POLYGON ((0 0, 1 0, 1 1, 0 0))'
     """
+    deep = [place for place, item in enumerate(wkb) if item is not None and len(item) > _LONG and _too_deep(item)]
+    if deep:  # left to the caller as rows without geometry, which are refused
+        wkb = wkb.copy()
+        wkb[deep] = None
     try:
         with np.errstate(invalid="ignore"):
             shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
@@ -61,6 +69,15 @@ def decode_shapes(wkb: Shapes, rows: Shapes, log: FileLog) -> Shapes:
     log.each(rows[closed], "geometry", [shapes[place].geom_type for place in closed], "repaired",
              "环没有闭合，已连回起点", "核对图形是否完整")
     return shapely.force_2d(shapes) if bool(shapely.has_z(shapes).any()) else shapes
+
+
+def _too_deep(wkb: bytes) -> bool:
+    """Whether collections may be nested beyond what the stack of GEOS holds; counted by their headers."""
+    if type_code(wkb) not in _NESTING:
+        return False
+    return sum(wkb.count(bytes([1]) + code.to_bytes(4, "little")) + wkb.count(bytes([0]) + code.to_bytes(4, "big"))
+               for plain in _NESTING for code in (plain, plain + 1000, plain + 2000, plain + 3000, plain | 1 << 31)
+               ) > _MOST_NESTED
 
 
 def footprint(shape: BaseGeometry | None) -> BaseGeometry | None:

@@ -92,7 +92,8 @@ def _chosen_sheets(sheets: dict[str, Any], source: LayerSource, log: FileLog) ->
         log.problem("工作簿里没有工作表", "核对文件")
         return []
     if source.layer:
-        named = [source.layer] if source.layer in sheets else [name.strip() for name in source.layer.split(",")]
+        named = [source.layer] if source.layer in sheets else list(
+            dict.fromkeys(name.strip() for name in source.layer.split(",")))
         for name in named:
             if name not in sheets:
                 near = difflib.get_close_matches(name, sheets, n=1, cutoff=0.4)

@@ -89,7 +89,7 @@ def _layer_names(place: Path, source: LayerSource, log: FileLog) -> list[str]:
     listed = quietly(pyogrio.list_layers, place)
     names = [str(name) for name in listed[:, 0]]
     if source.layer:
-        wanted = [name.strip() for name in source.layer.split(",") if name.strip()]
+        wanted = _split(source.layer)
         wanted = [source.layer] if source.layer in names else wanted
         strange = [name for name in wanted if name not in names]
         if strange:
@@ -117,9 +117,18 @@ def _kind_fits(found: str, wanted: str) -> bool:
         wanted == "polygon" and "surface" in found) or (wanted == "line" and "curve" in found) or wanted == "point"
 
 
+def _split(layer: str) -> list[str]:
+    """Names of the study's ``layer``, each once.
+
+    >>> _split("lines, points,lines")
+    ['lines', 'points']
+    """
+    return list(dict.fromkeys(name.strip() for name in layer.split(",") if name.strip()))
+
+
 def _read_osm(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
     """Read the layers of an OSM file; a tag that GDAL keeps in ``other_tags`` may be used in ``where`` too."""
-    names = [name.strip() for name in source.layer.split(",") if name.strip()] if source.layer else _osm_layers(log)
+    names = _split(source.layer) if source.layer else _osm_layers(log)
     for name in names:
         yield _osm_layer(path, name, source, log)
 

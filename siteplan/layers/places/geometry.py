@@ -199,7 +199,8 @@ def mend_shapes(shapes: Shapes, log: FileLog, rows: Shapes, may_lack: Mask | Non
     wild[owner[~(np.abs(xy) <= FAR_M).all(axis=1)]] = True
     log.each(rows[wild], "geometry", [""] * int(wild.sum()), "refused", "坐标不是有限的数，或不在坐标系范围内", "核对坐标和坐标系")
     bounds = shapely.bounds(out)
-    size = np.maximum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
+    with np.errstate(invalid="ignore"):
+        size = np.maximum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
     wide = ~wild & (size > WIDE_M)
     log.each(rows[wide], "geometry", [f"{metres / 1e3:.0f} km" for metres in size[wide]], "refused",
              f"图形跨度超过 {WIDE_M / 1e3:g} km（跨 180° 经线，或个别点的坐标有错）", "核对坐标")
@@ -249,8 +250,10 @@ def _tell_repairs(old: Shapes, new: Shapes, rows: Shapes, log: FileLog) -> Mask:
 def across_date_line(shapes: Shapes, log: FileLog, rows: Shapes) -> Mask:
     """Features in degrees that are wider than half the Earth, each with a refused line."""
     bounds = shapely.bounds(shapes)
-    across = np.asarray(bounds[:, 2] - bounds[:, 0] > 180.0)
-    log.each(rows[across], "geometry", [f"{width:.1f}°" for width in (bounds[:, 2] - bounds[:, 0])[across]], "refused",
+    with np.errstate(invalid="ignore"):
+        widths = bounds[:, 2] - bounds[:, 0]
+    across = np.asarray(widths > 180.0)
+    log.each(rows[across], "geometry", [f"{width:.1f}°" for width in widths[across]], "refused",
              "图形跨 180° 经线", "核对坐标")
     return across
 
