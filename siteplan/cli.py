@@ -145,6 +145,9 @@ def _print_plan(console: Console, plan: Plan) -> None:
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
     console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
                   f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)
+    for file in plan.inputs:
+        if file["problem"]:
+            console.print(f"图层文件不可用,未参与规划:{file['layer']} {file['file']}:{file['problem']}", style="red", markup=False)
     for effect in plan.study["absent"]:
         console.print(f"缺少图层:{effect}", markup=False)
     summary = plan.ledger.summary()
@@ -181,25 +184,25 @@ def check(study: Annotated[Path, typer.Argument(help="研究文件 (study file, 
         layers = check_layers(opened)
         console = _console()
         _print_ledger(console, layers, lines)
-        _print_verdicts(console, study.name, layers)
+        unusable = _print_verdicts(console, study.name, layers)
         if out is not None:
             written = write_layer_check(opened, layers, out)
             console.print(f"问题清单(ledger): {written['ledger.csv']}、{written['ledger.xlsx']}", markup=False)
         for problem in layers.problems:
             console.print(f"不能运行:{problem}", style="red", markup=False)
-    if layers.problems:
+    if unusable:
         raise typer.Exit(BAD_INPUT)
 
 
 _VERDICT_STYLE = {"可用": "green", "不可用": "red"}
 
 
-def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
-    """One row per file, then one row per layer."""
+def _print_verdicts(console: Console, name: str, layers: Layers) -> bool:
+    """One row per file, then one row per layer; whether a layer is unusable."""
     from rich.table import Table
     from rich.text import Text
 
-    from siteplan.layers import Verdict, file_verdicts, layer_verdicts
+    from siteplan.layers import UNUSABLE, Verdict, file_verdicts, layer_verdicts
     from siteplan.schema import layer_zh
 
     def cells(verdict: Verdict) -> tuple[Text, Text]:
@@ -217,9 +220,11 @@ def _print_verdicts(console: Console, name: str, layers: Layers) -> None:
     table = Table(title="图层结论", title_justify="left")
     for heading in ("图层", "结论", "说明"):
         table.add_column(heading, overflow="fold")
-    for verdict in layer_verdicts(layers):
+    judged = layer_verdicts(layers)
+    for verdict in judged:
         table.add_row(layer_zh(verdict.layer), *cells(verdict))
     console.print(table)
+    return bool(layers.problems) or any(verdict.word == UNUSABLE for verdict in judged)
 
 
 def _print_ledger(console: Console, layers: Layers, most: int) -> None:

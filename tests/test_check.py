@@ -33,6 +33,7 @@ def test_each_layer_has_the_verdict_of_its_worst_file(tmp_path: Path) -> None:
     layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
     (tmp_path / "more.csv").write_text("杆号,杆高\nD9,8\n", encoding="utf-8")
     layers["poles"]["path"] = ["poles.csv", "more.csv"]
+    (tmp_path / "none.csv").write_text("no table", encoding="utf-8")
     opened = study(tmp_path, {**layers, "facilities": {"path": "none.csv", "crs": CRS}})
     found = check_layers(opened)
     assert [(verdict.layer, verdict.file, verdict.word) for verdict in file_verdicts(found)] == [

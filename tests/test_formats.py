@@ -615,9 +615,9 @@ def test_no_content_breaks_a_reader(tmp_path, suffix, content):
 @pytest.mark.parametrize("name", ["R2000.dxf", "R2010.dxf"])
 def test_dxf_of_both_ages_say_the_same(name):
     raw, _ = one(bad(f"generated/{name}"), "poles")
-    assert raw.frame["Layer"].tolist() == ["规划基站", "规划基站"]
+    assert raw.frame["Layer"].tolist() == ["规划基站"]  # the label beside it is no pole
     raw, _ = one(bad(f"generated/{name}"), "poles", layer="规划基站")
-    assert len(raw.rows) == 2
+    assert len(raw.rows) == 1
     assert raw.crs is None
 
 
@@ -695,3 +695,159 @@ def test_names_with_odd_characters(tmp_path):
 def test_rows_are_numbered_as_in_the_file():
     assert layer_reading.LIBRARY_ERRORS
     assert np.all(one(bad("mapshaper/max_callstack_error.shp"), "roads")[0].rows == np.arange(1, 139).astype(str))
+
+
+# what a file holds beside the things of the layer
+
+def pbf(path):
+    from fuzz.osm_pbf import osm_pbf
+
+    nodes = [(1, LON, LAT, {"highway": "street_lamp"}), (2, LON, LAT + 0.001, {"highway": "crossing"}),
+             (3, LON, LAT + 0.002, {"man_made": "mast", "communication:mobile_phone": "yes"}),
+             (4, LON, LAT + 0.003, {"man_made": "mast"}), (5, LON, LAT + 0.004, {"amenity": "school", "name": "甲小学"}),
+             (6, LON, LAT + 0.005, {"amenity": "bench"})]
+    nodes += [(10, LON, LAT, {}), (11, LON + 0.001, LAT, {}), (12, LON + 0.001, LAT + 0.001, {})]
+    ring = (10, 11, 12, 10)
+    ways = [(100, ring, {"building": "house"}), (101, ring, {"building": "no", "amenity": "parking"}),
+            (102, ring, {"boundary": "administrative", "admin_level": "2"}), (103, ring, {"power": "substation"}),
+            (104, ring, {"waterway": "riverbank"}), (105, (10, 11), {"highway": "residential"}),
+            (106, (10, 11), {"highway": "footway"}), (107, (10, 11), {"railway": "tram"}),
+            (108, (10, 11), {"railway": "rail"}), (109, (10, 11), {"waterway": "river"})]
+    path.write_bytes(osm_pbf(nodes, ways))
+    return path
+
+
+@pytest.mark.parametrize(("kind", "ids"), [
+    ("buildings", ["w100"]), ("poles", ["n1"]), ("stations", ["n3"]), ("roads", ["w105"]), ("rail", ["w108"]),
+    ("water", ["w104", "w109"])])
+def test_osm_without_where_takes_what_the_tags_say(tmp_path, kind, ids):
+    tables, log = read(pbf(tmp_path / "a.osm.pbf"), kind)
+    assert not log.problems
+    assert sorted(name for raw in tables for name in raw.frame["osm_id"]) == ids
+    (line,) = [line for line in said(log, "assumed") if line.field == "where"]
+    assert "（共 " in line.reason
+    assert "where" in line.remedy
+
+
+def test_osm_facilities_without_where_are_venues_and_no_dwellings(tmp_path):
+    tables, log = read(pbf(tmp_path / "a.osm.pbf"), "facilities")
+    found = {name for raw in tables for name in raw.frame["osm_id"]}
+    assert {"n5", "w101", "w103"} <= found
+    assert not found & {"n2", "n6", "w100", "w102"}
+    assert len([line for line in said(log, "assumed") if line.field == "where"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["boundary", "villages", "zones", "towns", "counties", "restricted", "power"])
+def test_osm_without_where_is_a_mistake_where_no_tag_is_usual(tmp_path, kind):
+    problem = refused(pbf(tmp_path / "a.osm.pbf"), kind)
+    assert problem.field == "where"
+    assert 'where = "' in problem.remedy
+
+
+def test_osm_with_where_assumes_no_selection(tmp_path):
+    raw, log = one(pbf(tmp_path / "a.osm.pbf"), "poles", layer="points", where="highway = 'crossing'")
+    assert raw.frame["osm_id"].tolist() == ["n2"]
+    assert said(log, "assumed") == []
+
+
+def lamps(path, version="R2010", spline=False):
+    """Four lamps, each with its label; a spline at the end makes GDAL give up."""
+    import ezdxf
+
+    made = ezdxf.new(version, units=6)
+    space = made.modelspace()
+    for number in range(4):
+        space.add_point((number, 0), dxfattribs={"layer": "A" if number < 3 else "B"})
+        if number % 2 or version == "R12":
+            space.add_text(f"L{number}", dxfattribs={"layer": "A", "insert": (number, 1)})
+        else:
+            space.add_mtext(f"L{number}", dxfattribs={"layer": "A", "insert": (number, 1)})
+    if spline:
+        space.add_spline([(0, 100), (5, 110), (10, 100)])
+    made.saveas(path)
+    return path
+
+
+@pytest.mark.parametrize(("version", "spline"), [("R2010", False), ("R2010", True), ("R2000", False)])
+def test_dxf_labels_are_no_points_of_a_point_layer(tmp_path, version, spline):
+    path = lamps(tmp_path / "d.dxf", version, spline)
+    raw, log = one(path, "poles")
+    assert shapely.get_coordinates(raw.geometry).tolist() == [[0, 0], [1, 0], [2, 0], [3, 0]]
+    (line,) = [line for line in said(log, "note") if line.field == "Text"]
+    assert "4 个文字" in line.reason
+    assert "需要文字时" in line.remedy
+    labels, log = one(path, "poles", where="Text IS NOT NULL")
+    assert sorted(labels.frame["Text"]) == ["L0", "L1", "L2", "L3"]
+    assert not any(line.field == "Text" for line in log.ledger)
+
+
+@pytest.mark.parametrize("spline", [False, True])
+def test_dxf_where_counts_whichever_library_reads(tmp_path, spline):
+    path = lamps(tmp_path / "d.dxf", spline=spline)
+    raw, log = one(path, "poles", where="Layer = 'B'")
+    assert shapely.get_coordinates(raw.geometry).tolist() == [[3, 0]]
+    (line,) = [line for line in log.ledger if line.field == "where"]
+    assert "按 where 条件选出 1 " in line.reason
+    raw, log = one(path, "poles", where="Layer = 'C'")
+    assert len(raw.rows) == 0
+    assert raw.geometry is not None
+    assert any("没有要素" in line.reason for line in log.ledger)
+    assert "where" in refused(path, "poles", where="图层 = 'B'").field
+
+
+def test_dxf_where_that_selects_nothing_does_not_ask_for_coordinates(tmp_path):
+    from siteplan.layers.reading import read_layers
+
+    for spline in (False, True):
+        lamps(tmp_path / "d.dxf", spline=spline)
+        ledger = InputLedger()
+        try:
+            ledger = read_layers({"poles": LayerSource(path="d.dxf", where="Layer = 'C'", crs="EPSG:4547")}, None,
+                                 tmp_path).ledger
+            words = [line.reason for line in ledger]
+        except ValueError as error:
+            words = [str(error)]
+        assert words
+        assert not any("没有坐标列" in text for text in words), words
+
+
+def odd_drawing(path):
+    """Things without a shape in plan beside two lines; the spline at the end makes GDAL give up."""
+    import ezdxf
+
+    made = ezdxf.new("R2010", units=6)
+    space = made.modelspace()
+    space.add_lwpolyline([(0, 0), (10, 0)])
+    space.add_image(made.add_image_def("a.png", (10, 10)), (0, 0), (5, 5))
+    space.add_wipeout([(0, 0), (5, 5)])
+    with space.add_mesh().edit_data() as data:
+        data.vertices, data.faces = [(0, 0, 0), (1, 0, 0), (0, 1, 0)], [[0, 1, 2]]
+    space.add_ray((0, 0), (1, 0))
+    space.new_entity("VIEWPORT", {"center": (0, 0), "width": 5, "height": 5})
+    space.new_entity("DIMENSION", {"geometry": "*D9", "dimtype": 0})
+    space.add_spline([(0, 100), (5, 110), (10, 100)])
+    made.saveas(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["roads", "poles"])
+def test_dxf_entities_without_a_shape_are_counted(tmp_path, kind):
+    tables, log = read(odd_drawing(tmp_path / "d.dxf"), kind)
+    assert not log.problems
+    assert sum(len(raw.rows) for raw in tables) == 2
+    (line,) = [line for line in log.ledger if "没有平面图形" in line.reason]
+    assert all(f"1 个 {name}" in line.reason for name in ("IMAGE", "WIPEOUT", "MESH", "RAY", "VIEWPORT", "DIMENSION"))
+    assert line.value == "6 个"
+
+
+def test_one_bad_dimension_does_not_spoil_a_dxf(tmp_path, monkeypatch):
+    from ezdxf.entities import Dimension
+    from ezdxf.lldxf.const import DXFStructureError
+
+    def fail(self):
+        raise DXFStructureError("no block")
+
+    monkeypatch.setattr(Dimension, "__virtual_entities__", fail)
+    raw, log = one(odd_drawing(tmp_path / "d.dxf"), "roads")
+    assert len(raw.rows) == 2
+    assert any("1 个 DIMENSION" in line.reason for line in said(log, "note"))

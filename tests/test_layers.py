@@ -401,8 +401,8 @@ def test_unusable_optional_layers_are_lines(town):
     (town / "x.dwg").write_text("x")
     (town / "broken.gpkg").write_bytes(b"SQLite format 3\0 no")
     found = layers_of(town, **{name: LayerSource(path=path) for name, path in {
-        "poles": "no_place.csv", "stations": "empty.csv", "roads": "x.dwg", "rail": "broken.gpkg"}.items()})
-    for layer in ("poles", "stations", "roads", "rail"):
+        "poles": "no_place.csv", "complaints": "empty.csv", "roads": "x.dwg", "rail": "broken.gpkg"}.items()})
+    for layer in ("poles", "complaints", "roads", "rail"):
         refused = lines(found, layer, "refused")
         assert [line.row for line in refused] == [""], layer
         assert not found.has(layer)

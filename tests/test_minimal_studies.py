@@ -235,15 +235,15 @@ def test_villages_without_points_are_not_assessable(tmp_path: Path) -> None:
 
 
 def break_optional_layers(folder: Path) -> dict[str, Any]:
-    """Seven optional layers, each broken in its own way."""
+    """Six optional layers, each broken in its own way."""
     (folder / "buildings.gpkg").write_bytes(b"not a geopackage at all" * 50)
     (folder / "facilities.csv").write_bytes(bytes(range(256)) * 20)
-    (folder / "stations.xlsx").write_bytes(b"PK\x03\x04 broken")
+    (folder / "people.xlsx").write_bytes(b"PK\x03\x04 broken")
     rows(folder / "poles.csv", {"杆号": "D1", "杆高": 8})
     (folder / "towns.geojson").write_text('{"type": "FeatureCollection", "features": [', encoding="utf-8")
     rows(folder / "village_points.csv", {"编号": "1", "村代码": "449901", "类型": "码头", "经度": 500, "纬度": 900})
-    return {"buildings": "buildings.gpkg", "facilities": "facilities.csv", "stations": "stations.xlsx",
-            "poles": "poles.csv", "population": "missing.csv", "towns": "towns.geojson",
+    return {"buildings": "buildings.gpkg", "facilities": "facilities.csv",
+            "poles": "poles.csv", "population": "people.xlsx", "towns": "towns.geojson",
             "village_points": "village_points.csv"}
 
 
@@ -257,7 +257,7 @@ def test_broken_optional_layers_are_left_out_and_told(tmp_path: Path) -> None:
             assert line.remedy, line
             assert "Traceback" not in line.reason
     book = openpyxl.load_workbook(done.out / "ledger.xlsx")
-    told = {row[0] for row in book["数据问题清单"].iter_rows(values_only=True) if row[5] == "拒收"}
+    told = {row[0].split()[-1] for row in book["数据问题清单"].iter_rows(values_only=True) if row[5] == "拒收"}
     assert set(broken) <= told
 
 
@@ -297,8 +297,15 @@ def test_a_station_out_of_reach_is_told_and_left_out(tmp_path: Path) -> None:
     assert done.facts["indicators"]["before"]["villages"]["passed"] == 2
 
 
-def test_no_station_on_the_grid_at_all(tmp_path: Path) -> None:
+def test_stations_that_all_lie_elsewhere_stop_the_run(tmp_path: Path) -> None:
+    """A layer of stations without one usable station is a mistake of the data, not a city without stations."""
     layers = {**ground(tmp_path), **villages(tmp_path), **stations(tmp_path, {"x": X0 + 50_000.0}), **poles(tmp_path)}
+    with pytest.raises(LayerError, match="没有一行可用"):
+        run(study(tmp_path, layers))
+
+
+def test_no_station_is_named(tmp_path: Path) -> None:
+    layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
     done = finish(study(tmp_path, layers, selection={"min_gain": 1.0, "max_yuan_per_gain": 1e9}), tmp_path / "out")
     assert done.facts["indicators"]["before"]["area_share"] == 0.0
     assert done.facts["indicators"]["after"]["area_share"] > 0.0

@@ -52,7 +52,9 @@ class Read:
     def __init__(self, path: Path, kind: str = "ground", bounds: Any = None, **source: Any) -> None:
         self.log = FileLog(kind, path.name, InputLedger())
         self.found = read_raster(path, LayerSource(path=str(path), **source), self.log, bounds)
-        self.lines = list(self.log.ledger)
+        told = list(self.log.ledger)
+        self.lines = [line for line in told if line.field != "unit" or line.action != "assumed"]
+        self.metres_assumed = len(self.lines) < len(told)  # said of every raster that names no unit
 
     @property
     def array(self) -> np.ndarray:
@@ -78,6 +80,14 @@ class Read:
 
 
 # a good raster
+
+
+@pytest.mark.parametrize(("kind", "source", "assumed"), [
+    ("ground", {}, True), ("heights", {}, True), ("ground", {"unit": "m"}, False), ("clutter", {}, False)])
+def test_metres_are_told_where_neither_file_nor_study_names_a_unit(
+        tmp_path: Path, kind: str, source: dict[str, Any], assumed: bool) -> None:
+    path = write(tmp_path / "dem.tif", np.full((40, 40), 12.0, np.float32))
+    assert Read(path, kind, **source).metres_assumed is assumed
 
 def test_a_good_raster_is_read_as_it_is_without_a_line(tmp_path: Path) -> None:
     read = Read(write(tmp_path / "dem.tif", hills(), nodata=-9999.0))

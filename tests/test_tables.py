@@ -16,6 +16,7 @@ from siteplan.input_ledger import InputLedger
 from siteplan.layers import read_layers
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats import archives, delimited, spreadsheets
+from siteplan.layers.formats.encodings import judge, mojibake
 from siteplan.layers.formats.opening import open_tables
 from siteplan.layers.formats.table_cells import find_header, known_words
 from siteplan.params import LayerSource
@@ -162,7 +163,8 @@ def test_long_lines_empty_files_and_headers_alone(tmp_path):
     assert "没有任何内容" in fault(csv_of(tmp_path / "b.csv", "\ufeff\n\n , \n")).reason
     raw, _ = table(csv_of(tmp_path / "c.csv", HEAD))
     assert (len(raw.frame), raw.frame.columns.tolist()) == (0, HEAD.split(","))
-    assert "格式错误" in fault(csv_of(tmp_path / "d.csv", f'{HEAD}\n"{"x" * 200_000}",1,2,3\n')).reason
+    raw, _ = table(csv_of(tmp_path / "d.csv", f'{HEAD}\n"{"x" * 200_000}",1,2,3\n'))
+    assert raw.frame["杆号"].tolist() == ["x" * 200_000]
 
 
 def test_a_table_that_is_too_large(tmp_path, monkeypatch):
@@ -459,3 +461,114 @@ def test_a_dbf_alone_is_a_table(tmp_path):
     assert any("只有 2 行完整" in reason for reason in told(table(path)[1]))
     path.write_bytes(path.read_bytes()[:100])
     assert fault(path)
+
+
+# ---------------------------------------------------------------- GBK that is UTF-8 too, UTF-16 without BOM
+
+@pytest.mark.parametrize("word", ["学校", "住宅", "小学", "医院", "微站", "住宅楼", "农贸", "A学校", "砖2"])
+def test_gbk_words_that_are_valid_utf8_are_not_read_as_letters(tmp_path, word):
+    raw, log = table(csv_of(tmp_path / "a.csv", f"id,x,y,name\n1,113,22,{word}\n", "gbk"))
+    assert raw.frame["name"].tolist() == [word]
+    (line,) = [line for line in log.ledger if line.field == "encoding"]
+    assert (line.value, line.action) == ("gb18030", "assumed")
+    assert re.search("[一-龥]+", word)[0] in line.reason
+    raw, log = table(dbf_of(tmp_path / "a.dbf", [("ID", "C", 4), ("NAME", "C", 12)], [["1", word]]))
+    assert raw.frame["NAME"].tolist() == [word]
+    assert any(line.action == "assumed" and word in line.reason for line in log.ledger)
+    assert mojibake([word]) == ""
+
+
+@pytest.mark.parametrize("word", ["é", "ü", "Ω", "µΩ", "5°С", "м²", "Привет", "Ελλάδα", "Zürich", "šķīvis", "café"])
+def test_real_utf8_letters_are_not_read_as_hanzi(tmp_path, word):
+    raw, log = table(csv_of(tmp_path / "a.csv", f"id,x,y,name\n1,113,22,{word}\n"))
+    assert raw.frame["name"].tolist() == [word]
+    assert not list(log.ledger)
+    assert judge([word.encode()]).encoding == "utf-8"
+
+
+def test_letters_that_could_be_hanzi_as_well_are_told(tmp_path):
+    raw, log = table(csv_of(tmp_path / "a.csv", "id,x,y,name\n1,113,22,зона\n"))
+    assert raw.frame["name"].tolist() == ["зона"]
+    assert any("按 GB18030 则是" in reason for reason in told(log, "assumed"))
+
+
+def test_a_mif_of_gbk_words_that_are_valid_utf8(tmp_path):
+    (tmp_path / "a.mif").write_bytes(b'Version 300\nCharset "Neutral"\nDelimiter ","\nCoordSys Earth Projection 1, 0\n'
+                                     b"Columns 1\n  NAME Char(20)\nData\n\nPoint 113.38 22.52\n")
+    (tmp_path / "a.mid").write_bytes('"学校"\n'.encode("gbk"))
+    raw, log = table(tmp_path / "a.mif")
+    assert raw.frame["NAME"].tolist() == ["学校"]
+    assert any("学校" in reason for reason in told(log, "assumed"))
+    assert not any("乱码" in reason for reason in told(log))
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("body", [
+    ROWS, "".join(f"人民中路与建设大道交叉口东北侧第{n}号一体化路灯杆,113,22,九米\n" for n in "一二三四五六七八九十")])
+def test_utf16_without_bom_is_not_taken_for_binary(tmp_path, codec, body):
+    path = csv_of(tmp_path / "a.csv", f"{HEAD}\n{body}", codec)
+    raw, _ = table(path)
+    assert raw.encoding == codec
+    assert raw.frame["杆号"].tolist() == [line.split(",")[0] for line in body.splitlines()]
+    assert table(path, encoding=codec)[0].frame.equals(raw.frame)
+
+
+def test_binary_with_nulls_is_still_no_table(tmp_path):
+    rng = np.random.default_rng(3)
+    for data in (rng.integers(0, 300, 4000).astype("<u2").tobytes(), rng.integers(0, 50, 4000).astype("<u4").tobytes(),
+                 rng.normal(size=2000).tobytes(), rng.integers(0, 9000, 4000).astype(">u2").tobytes()):
+        assert fault(csv_of(tmp_path / "a.csv", data))
+
+
+# ---------------------------------------------------------------- merged cells, sheets alike
+
+def merged_book(path, rows, ranges):
+    book = Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    for cells in ranges:
+        sheet.merge_cells(cells)
+    book.save(path)
+    book.close()
+    return path
+
+
+def test_merged_data_cells_are_filled_down(tmp_path):
+    rows = [["基站工参", None, None, None, None], ["站名", "经度", "纬度", "小区号", "方位角"], ["甲站", 113.38, 22.52, "A1", 0],
+            [None, None, None, "A2", 120], [None, None, None, "A3", 240], ["乙站", 113.39, 22.53, "B1", 0],
+            ["以上为 2024 年底数据", None, None, None, None], ["丙站", 113.4, 22.54, "C1", None]]
+    path = merged_book(tmp_path / "a.xlsx", rows, ["A1:E1", "A3:A5", "B3:B5", "C3:C5", "A7:E7"])
+    raw, log = table(path, "stations")
+    assert raw.frame["站名"].tolist()[:4] == ["甲站", "甲站", "甲站", "乙站"]
+    assert raw.frame["经度"].tolist() == [113.38, 113.38, 113.38, 113.39, None, 113.4]
+    assert raw.frame["方位角"].tolist() == [0, 120, 240, 0, None, None]
+    assert raw.rows.tolist() == ["3", "4", "5", "6", "7", "8"]
+    assert told(log, "repaired") == ["3 处合并单元格，2 行的空格按合并区的首格补上"]
+
+
+def test_hostile_merged_ranges_neither_hang_nor_spread(tmp_path, monkeypatch):
+    rows = [HEAD.split(","), ["一号杆", 113.38, 22.52, 9], ["二号杆", 113.39, 22.53, None]]
+    path = merged_book(tmp_path / "a.xlsx", rows, ["D2:D3"])
+    for ref, good in ((b"D2:XFD1048576", True), (b"D2:D2000000000", False), (b"D3:D2", False), (b"nonsense", False)):
+        rewrite(path, {"xl/worksheets/sheet1.xml": lambda text, ref=ref: re.sub(
+            rb'(<mergeCell ref=)"[^"]*"', rb'\1"' + ref + b'"', text)})
+        assert table(path)[0].frame["杆高"].tolist() == [9, 9] if good else "不是可读的 XLSX" in fault(path).reason
+    path = merged_book(tmp_path / "b.xlsx", [HEAD.split(","), ["一号杆", 1, 2, 9], ["二号杆", 1, 2, 3]], ["A2:A3", "D2:D3"])
+    monkeypatch.setattr(spreadsheets, "_MAX_MERGED", 1)
+    assert "合并单元格超过" in fault(path).reason
+
+
+def test_sheets_of_the_same_header_are_all_read(tmp_path):
+    head = ["站名", "经度", "纬度", "挂高"]
+    sheets = {name: [head, [f"{name}一站", 113.38, 22.52, 30]] for name in ("移动", "电信", "联通")}
+    path = book_of(tmp_path / "a.xlsx", {"说明": [["本表由三家提供"]], **sheets, "模板": [head]})
+    raws, log = open_all(path, "stations")
+    assert [raw.rows.tolist() for raw in raws] == [["移动 2"], ["电信 2"], ["联通 2"]]
+    (line,) = [line for line in log.ledger if line.action == "assumed"]
+    assert line.value == "移动、电信、联通"
+    assert line.remedy == "只要其中一个时写明 layer"
+    log = FileLog("stations", "a.xlsx", InputLedger())
+    (raw,) = open_tables(path, LayerSource(path="a.xlsx", layer="电信"), log)
+    assert raw.rows.tolist() == ["2"]
+    assert not told(log)

@@ -16,6 +16,8 @@ from siteplan.schema import layer_zh
 LEDGER_HEAD = ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"]
 FILE_HEAD = ["图层", "文件", "编码", "坐标系", "基准", "读入行", "拆分增加行", "保留行", "拒收行", "结论", "说明", "字节", "SHA-256"]
 LAYER_HEAD = ["图层", "结论", "说明"]
+MOST_SHEET_ROWS = 200_000
+"""Lines of the ledger in a workbook; a sheet ends at 1,048,576 rows, and a planner long before."""
 _LEDGER_WIDTHS = {6: 44.0, 7: 44.0}
 _FILE_WIDTHS = {10: 36.0, 12: 30.0}
 
@@ -24,6 +26,15 @@ def ledger_rows(ledger: InputLedger) -> list[list[Any]]:
     """Lines of the ledger under `LEDGER_HEAD`."""
     return [[layer_zh(line.layer), line.file, line.row, line.field, line.value, ACTION_ZH[line.action],
              line.reason, line.remedy] for line in ledger]
+
+
+def _sheet_rows(ledger: InputLedger) -> list[list[Any]]:
+    """As many lines as a sheet holds; the last row says how many more there are."""
+    rows = ledger_rows(ledger)
+    if len(rows) <= MOST_SHEET_ROWS:
+        return rows
+    more = [""] * 6 + [f"另有 {len(rows) - MOST_SHEET_ROWS} 行，工作表放不下", "见 ledger.csv"]
+    return [*rows[:MOST_SHEET_ROWS], more]
 
 
 def file_rows(files: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
@@ -35,7 +46,7 @@ def file_rows(files: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
 
 def add_ledger_sheets(book: Any, ledger: InputLedger, files: Iterable[Mapping[str, Any]], notes: Sequence[str]) -> None:
     """The sheets 数据问题清单 and 输入文件."""
-    add_sheet(book, "数据问题清单", LEDGER_HEAD, ledger_rows(ledger), notes, _LEDGER_WIDTHS)
+    add_sheet(book, "数据问题清单", LEDGER_HEAD, _sheet_rows(ledger), notes, _LEDGER_WIDTHS)
     add_sheet(book, "输入文件", FILE_HEAD, file_rows(files), notes, _FILE_WIDTHS)
 
 

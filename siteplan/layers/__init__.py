@@ -8,9 +8,9 @@
 from siteplan.layers.alignment import ShiftPlot, shift_plot
 from siteplan.layers.collection import InputFile, Layers, Raster
 from siteplan.layers.reading import inspect_layers, read_layers
-from siteplan.layers.verdicts import Verdict, file_verdicts, layer_verdicts
+from siteplan.layers.verdicts import UNUSABLE, Verdict, file_verdicts, layer_verdicts
 
 __all__ = [
-    "InputFile", "Layers", "Raster", "ShiftPlot", "Verdict", "file_verdicts", "inspect_layers", "layer_verdicts",
-    "read_layers", "shift_plot",
+    "UNUSABLE", "InputFile", "Layers", "Raster", "ShiftPlot", "Verdict", "file_verdicts", "inspect_layers",
+    "layer_verdicts", "read_layers", "shift_plot",
 ]

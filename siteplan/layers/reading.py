@@ -39,7 +39,7 @@ from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSou
 
 FIRST = ("boundary", "villages", "zones")
 """Read before the others: the first of them that is there says where the study is."""
-ESSENTIAL = ("boundary", "ground", "heights", "villages", "zones")
+ESSENTIAL = ("boundary", "ground", "heights", "villages", "zones", "stations")
 """A layer of these that is named must be usable; other layers are left out with a ledger line."""
 
 
@@ -108,9 +108,13 @@ def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, 
             reader.read_table_layer(name, layer, frame)
         if frame.area is None and name in FIRST and name in reader.tables:
             frame = _frame(chosen, reader.tables[name], context_m)
+            if frame.box is not None and not np.isfinite(frame.box).all():
+                reader.problems.append(Problem(name, _names(layer), "", "crs", "坐标超出研究坐标系的范围，换算不成经纬度",
+                                               "核对该图层的坐标和 crs，以及 [study] 的 crs"))
+                frame = Frame(chosen, None, None, context_m)
     fatal = reader.fatal_problems(ordered)
     order = {(name, path): number for number, (name, path) in enumerate(
-        (name, path) for name in LAYER_NAMES if name in ordered for _, path in _files(ordered[name]))}
+        (name, file) for name in LAYER_NAMES if name in ordered for _, _, file in _files(ordered[name]))}
     files = sorted(reader.files, key=lambda file: order[file.layer, file.file])
     found = Layers(chosen, MappingProxyType(reader.tables), MappingProxyType(reader.rasters), reader.ledger,
                    tuple(files), tuple(fatal), refused=_with_reasons(reader.refused, reader.ledger, chosen))
@@ -119,19 +123,27 @@ def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, 
     return reader, replace(found, alignments=alignments)
 
 
-def _files(sources: Sequence[LayerSource]) -> list[tuple[LayerSource, str]]:
-    """Every file of a layer, with the source that names it."""
-    return [(source, path) for source in sources
-            for path in ([source.path] if isinstance(source.path, str) else source.path)]
+def _files(sources: Sequence[LayerSource]) -> list[tuple[LayerSource, str, str]]:
+    """Every file of a layer: the source that names it, its path, and what it is called in ledger and tables.
+
+    A file that is named twice (two members of a zip, two layers of a GeoPackage) is two files by name.
+    """
+    found = [(source, path) for source in sources
+             for path in ([source.path] if isinstance(source.path, str) else source.path)]
+    paths = [path for _, path in found]
+    parts = [(source.member or source.layer or source.where or "").rpartition("/")[2] for source, _ in found]
+    names = [path if paths.count(path) == 1 else f"{path}（{part}）" for path, part in zip(paths, parts, strict=True)]
+    return [(*pair, name if names.count(name) == 1 else f"{name}#{names[:place + 1].count(name)}")
+            for place, (pair, name) in enumerate(zip(found, names, strict=True))]
 
 
 def _names(sources: Sequence[LayerSource]) -> str:
-    return "、".join(path for _, path in _files(sources))
+    return "、".join(path for _, path, _ in _files(sources))
 
 
 def _is_raster_layer(name: str, sources: Sequence[LayerSource], root: Path) -> bool:
     return name in RASTER_LAYERS or (name == "population" and all(
-        holds_raster(root / path, source) for source, path in _files(sources)))
+        holds_raster(root / path, source) for source, path, _ in _files(sources)))
 
 
 def _frame(crs: pyproj.CRS, boundary: gpd.GeoDataFrame, context_m: float) -> Frame:
@@ -161,8 +173,8 @@ class _Reader:
         for name, layer in sources.items():
             if _is_raster_layer(name, layer, self.root) or name == "decisions":
                 continue
-            for source, path in _files(layer):
-                log = FileLog(name, path, InputLedger())
+            for source, path, file in _files(layer):
+                log = FileLog(name, file, InputLedger())
                 centre = _centre(open_tables(self.root / path, source, log), source, log)
                 met += log.problems
                 if centre is None:
@@ -187,8 +199,8 @@ class _Reader:
         facts: list[InputFile] = []
         problems: list[Problem] = []
         checks = {id(source): ColumnCheck(name, source, _names([source])) for source in sources}
-        for source, path in _files(sources):
-            log = FileLog(name, path, self.ledger)
+        for source, path, file in _files(sources):
+            log = FileLog(name, file, self.ledger)
             typed, encodings = [], []
             for raw in open_tables(self.root / path, source, log):
                 found = type_rows(raw, checks[id(source)].fit(raw, log), frame, log)
@@ -198,12 +210,12 @@ class _Reader:
             problems += log.problems
             self.mistakes += log.mistakes
             if not typed:
-                self.files.append(self.lost_file(log))
+                self.files.append(self.lost_file(log, path))
             else:
                 parts += typed
-                paths += [path] * len(typed)
+                paths += [file] * len(typed)
                 facts.append(InputFile(
-                    name, path, *digest(self.root / path), encodings[0], typed[0].crs, typed[0].datum,
+                    name, file, *digest(self.root / path), encodings[0], typed[0].crs, typed[0].datum,
                     sum(part.rows_in for part in typed), 0, 0, sum(part.rows_made for part in typed)))
         wrong = [mistake for check in checks.values() for mistake in check.mistakes()]
         table = finish_table(name, parts, frame, self.ledger) if any(len(part.table) for part in parts) else None
@@ -211,21 +223,22 @@ class _Reader:
         for fact in facts:
             kept = 0 if table is None else int((table["source_file"] == fact.file).sum())
             refused = fact.rows_in + fact.rows_made - kept
-            self.files.append(replace(fact, rows_kept=kept, rows_refused=refused))
+            problem = "" if fact.rows_in else "没有一行数据（文件是空的，或 where 没有选出）"
+            self.files.append(replace(fact, rows_kept=kept, rows_refused=refused, problem=problem))
         if table is not None and len(table):
             self.tables[name] = table
         elif not problems and not wrong:
-            problems.append(Problem(name, _names(sources), "", "", "没有一行可用", "见数据问题清单中被拒绝的行"))
+            problems.append(Problem(name, _names(sources), "", "", "没有一行可用", "见数据问题清单中拒收的行"))
         self.problems += [*problems, *wrong]
         self.mistakes += wrong
 
-    def lost_file(self, log: FileLog) -> InputFile:
+    def lost_file(self, log: FileLog, path: str) -> InputFile:
         """Facts of a file that gave nothing."""
         try:
-            size, sha256 = digest(self.root / log.file)
+            size, sha256 = digest(self.root / path)
         except (OSError, ValueError):  # not there, too long a name, no permission: the problem says so
             size, sha256 = 0, ""
-        why = log.problems[0].reason if log.problems else ("在研究范围之外" if is_raster(log.file) else "没有可用的图层")
+        why = log.problems[0].reason if log.problems else ("在研究范围之外" if is_raster(path) else "没有可用的图层")
         return InputFile(log.layer, log.file, size, sha256, "", "", "", 0, 0, 0, problem=why)
 
     def read_raster_layer(self, name: str, sources: Sequence[LayerSource], frame: Frame) -> None:
@@ -235,18 +248,18 @@ class _Reader:
             log.mistake("栅格图层没有列，不用 columns", "删去 columns，或换用矢量文件", "columns")
             self.problems += log.problems
             self.mistakes += log.mistakes
-        for source, path in _files(sources):
-            log = FileLog(name, path, self.ledger)
+        for source, path, file in _files(sources):
+            log = FileLog(name, file, self.ledger)
             found = open_raster(self.root / path, source, log, frame.box)
             self.problems += log.problems
             self.mistakes += log.mistakes
             if found is None:
-                self.files.append(self.lost_file(log))
+                self.files.append(self.lost_file(log, path))
             else:
                 parts.append(_shifted(*found, source, log))
                 crs = found[1].crs
                 text = "" if crs is None else crs_module.crs_name(pyproj.CRS.from_user_input(str(crs)))
-                self.files.append(InputFile(name, path, *digest(self.root / path), "", text, "", 0, 0, 0))
+                self.files.append(InputFile(name, file, *digest(self.root / path), "", text, "", 0, 0, 0))
         log = FileLog(name, _names(sources), self.ledger)
         if parts:
             joined = rasters.join_rasters(parts, log)
@@ -339,7 +352,8 @@ def _centre(raws: Iterator[RawTable], source: LayerSource, log: FileLog) -> tupl
                 continue
             x, y = np.median((bounds[:, 0] + bounds[:, 2]) / 2.0), np.median((bounds[:, 1] + bounds[:, 3]) / 2.0)
             lon, lat = crs_module.transform_points(x, y, located.crs, 4326)
-        except CrsError:
+        except CrsError as error:
+            log.problems += [replace(problem, layer=log.layer, file=log.file) for problem in error.problems]
             continue
         if np.isfinite(lon) and np.isfinite(lat):
             return float(lon), float(lat)

@@ -89,6 +89,9 @@ def _match(frame: pd.DataFrame, source: LayerSource, used: tuple[str, ...], log:
     unused = [column for column in found.unused if frame[column].notna().any()]
     if unused:
         log.line("", "", "、".join(unused), "note", f"{len(unused)} 列没有对应字段，未读入", "需要时在 columns 写明")
+    for spec in fields.values():
+        if spec.required and spec.name not in found.columns and len(frame):
+            log.problem(f"没有“{spec.zh}”这一列", f"在 columns 写明 {spec.name}；文件的列：{'、'.join(columns[:30])}", spec.name)
     return dict(found.columns), dict(found.factors)
 
 
@@ -122,7 +125,7 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
     """
     schema = layer_schema(log.layer)
     try:
-        placed = place_rows(kind_of(log.layer).prepare(raw, log), source, log, study.box)
+        placed = place_rows(kind_of(log.layer).prepare(raw, source.columns, log), source, log, study.box)
         if placed is None:
             return None
         located, used = placed
@@ -130,7 +133,10 @@ def type_rows(raw: RawTable, source: LayerSource, study: Frame, log: FileLog) ->
         if schema.geometry == "point":
             located, part = split_points(located, log)
         located = unswap(located, log, study.box)
+        before = len(log.problems)
         table, refused = _typed(located, source, used, log)
+        if len(log.problems) > before:
+            return None
         if located.geometry is not None and located.crs is not None and located.crs.is_geographic:
             refused |= across_date_line(located.geometry, log, located.rows)
         shapes = _study_shapes(located, source, study, log)

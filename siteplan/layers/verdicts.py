@@ -41,7 +41,8 @@ def file_verdict(file: InputFile, doubt: str = "") -> Verdict:
     if file.rows_in and not file.rows_kept:
         return Verdict(file.layer, file.file, UNUSABLE, "没有一行可用")
     if doubt:
-        return Verdict(file.layer, file.file, DOUBT, doubt)
+        lost = f"拒收 {file.rows_refused} 行；" if file.rows_refused else ""
+        return Verdict(file.layer, file.file, DOUBT, lost + doubt)
     if file.rows_refused:
         return Verdict(file.layer, file.file, LOSSES, f"拒收 {file.rows_refused} 行")
     return Verdict(file.layer, file.file, USABLE, "")
@@ -49,7 +50,9 @@ def file_verdict(file: InputFile, doubt: str = "") -> Verdict:
 
 def file_verdicts(layers: Layers) -> list[Verdict]:
     """One verdict per file, in the order of ``layers.files``."""
-    doubts = {(found.layer, file): found.doubt for found in layers.alignments for file in found.file.split("、")}
+    known = {(file.layer, file.file) for file in layers.files}
+    doubts = {(found.layer, file): found.doubt for found in layers.alignments
+              for file in ([found.file] if (found.layer, found.file) in known else found.file.split("、"))}
     return [file_verdict(file, doubts.get((file.layer, file.file), "")) for file in layers.files]
 
 
@@ -68,11 +71,9 @@ def _of_layer(layers: Layers, name: str, files: Sequence[Verdict]) -> Verdict:
     stops = [problem.reason for problem in layers.problems if problem.layer == name]
     if stops or not layers.has(name):
         return Verdict(name, "", UNUSABLE, (stops or [verdict.why for verdict in files] or [""])[0])
-    lost = [verdict for verdict in files if verdict.word == UNUSABLE]
-    if lost:
-        return Verdict(name, "", LOSSES, f"{len(lost)} 个文件不可用")
-    for word in (DOUBT, LOSSES):
-        found = [verdict for verdict in files if verdict.word == word]
-        if found:
-            return Verdict(name, "", word, found[0].why if len(files) == 1 else f"{len(found)} 个文件{word}")
-    return Verdict(name, "", USABLE, "")
+    if len(files) == 1:
+        return Verdict(name, "", files[0].word, files[0].why)
+    counts = {word: sum(verdict.word == word for verdict in files) for word in (DOUBT, UNUSABLE, LOSSES)}
+    why = "；".join(f"{count} 个文件{word}" for word, count in counts.items() if count)
+    word = DOUBT if counts[DOUBT] else (LOSSES if why else USABLE)
+    return Verdict(name, "", word, why)

@@ -140,7 +140,10 @@ def select_rows(frame: pd.DataFrame, where: str, log: FileLog) -> list[int] | No
     clause = quote_names(where)
     if not names_known(clause, columns, log):
         return None
-    names = ", ".join('"' + name.replace('"', '""') + '" NUMERIC' for name in columns)
+    folded = [name.casefold() for name in columns]  # SQLite takes Name and NAME for one: the first is meant
+    plain_names = [name if folded.index(folded[place]) == place else f"{name}#{place + 1}"
+                   for place, name in enumerate(columns)]
+    names = ", ".join('"' + name.replace('"', '""') + '" NUMERIC' for name in plain_names)
     connection = sqlite3.connect(":memory:")
     try:
         connection.execute(f"CREATE TABLE t ({names})")
@@ -161,4 +164,6 @@ def select_rows(frame: pd.DataFrame, where: str, log: FileLog) -> list[int] | No
 def _plain(cell: object) -> int | float | str | None:
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return None
+    if isinstance(cell, int) and not -(2 ** 63) <= cell < 2 ** 63:  # SQLite holds no greater ones
+        return str(cell)
     return cell if isinstance(cell, (int, float, str)) else str(cell)

@@ -30,6 +30,11 @@ _KML_TAGS = (b"kml", b"document", b"folder", b"placemark")
 _GRID_WORDS = (b"ncols", b"nrows", b"xllcorner", b"xllcenter", b"yllcorner", b"yllcenter", b"north:", b"cellsize")
 _DBF_VERSIONS = frozenset((0x02, 0x03, 0x30, 0x31, 0x32, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5, 0xFB))
 
+_WIDE_BYTES, _LEAST_SEPARATORS = 1 << 14, 4
+_TABLE_LETTERS = re.compile(
+    "[\t\n\r -~\u00a0-\u052f\u2000-\u33ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+"""ASCII, Latin, Greek, Cyrillic, signs, kana, Hanzi, full-width forms."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -216,9 +221,35 @@ def _is_dbf(head: bytes) -> bool:
 
 def _is_text(head: bytes) -> bool:
     """Hardly any control characters; NULs only as UTF-16 has them."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or wide_encoding(head) is not None:
         return True
     controls = sum(head.count(bytes([code])) for code in range(1, 32) if code not in (9, 10, 11, 12, 13, 26, 27))
     nulls = head.count(0)
     wide = 0.2 * len(head) <= nulls <= 0.55 * len(head)
     return controls <= 0.01 * len(head) + 1 and (nulls <= 0.1 * len(head) or wide)
+
+
+def wide_encoding(head: bytes) -> str | None:
+    r"""UTF-16 without BOM, known by its ASCII characters; None when the bytes are something else.
+
+    One byte of an ASCII character is zero, always on the same side: in a fifth of all bytes, or, where most of the text
+    is Chinese, in the commas, tabs and line ends between. All else must be letters and signs that tables hold.
+
+    >>> wide_encoding("站名,经度\n甲,1\n".encode("utf-16-le")), wide_encoding("站名,经度\n甲,1\n".encode())
+    ('utf-16-le', None)
+    """
+    head = head[:_WIDE_BYTES]
+    head = head[:len(head) // 2 * 2]
+    if len(head) < 8 or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return None
+    for encoding, zero, other in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        units = len(zero)
+        nulls = zero.count(0)
+        if nulls < _LEAST_SEPARATORS or other.count(0) > max(0.05 * units, 0.2 * nulls):
+            continue
+        text = head.decode(encoding, "replace")
+        marks = sum(text.count(mark) for mark in ",\t;|\n\r")
+        split = marks >= max(_LEAST_SEPARATORS, 0.03 * units) and ("\n" in text or "\r" in text)
+        if (nulls >= 0.2 * len(head) or split) and len(_TABLE_LETTERS.findall(text)) >= 0.97 * units:
+            return encoding
+    return None

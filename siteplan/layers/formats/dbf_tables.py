@@ -18,6 +18,8 @@ from siteplan.params import LayerSource
 MAX_BYTES = 1 << 28
 """Greatest table (256 MiB): it is held in memory, some 10 times as large."""
 _MEMO = ("M", "B", "G", "P")
+_BINARY = ("I", "+", "O", "@", "Y", "T", "0", "V", "Q", "W")
+"""Types whose bytes are no text (Visual FoxPro, dBASE 7)."""
 _DELETED = ord("*")
 
 
@@ -51,6 +53,8 @@ def read_dbf(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable
         name = decode_text(field.name, encoding)[0].strip()
         if field.kind in _MEMO:
             log.line("", name, "", "note", "备注字段未读", "需要时另存为普通文本字段")
+        elif field.kind in _BINARY:
+            log.line("", name, field.kind, "note", f"字段类型 {field.kind} 不是文本，未读", "用原软件另存为 dBASE IV 或 .xlsx")
         elif field.width:
             texts = np.ascontiguousarray(cells[kept, field.start:field.start + field.width]).view(f"S{field.width}")
             names.append(name)

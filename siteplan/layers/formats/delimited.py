@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -13,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from siteplan.layers.file_log import FileLog
-from siteplan.layers.formats.encodings import decodes, text_encoding
+from siteplan.layers.formats.catalogue import wide_encoding
+from siteplan.layers.formats.encodings import decodes, gb_or_latin, sample_of, text_encoding
 from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.formats.table_cells import (
     HEADER_SEARCH_ROWS,
@@ -37,6 +37,10 @@ _SAMPLE_LINES = 40
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r"sep=([^\n])\n", re.IGNORECASE)
 _DECIMAL = re.compile(r"\s*[+-]?\d+(?:,(\d+))?\s*")
+_WORD = re.compile(rb"[\x80-\xff][^\x00-\x20,;|\"]*")
+"""A word that begins with a byte beyond ASCII, up to a delimiter."""
+_TWO_LETTERS = re.compile(rb"(?:[\xc3-\xd7][\xa1-\xbf]){2}")
+"""Two letters in a row in UTF-8, or two common Hanzi in GB 2312."""
 _CERTAIN = ("utf-8", "utf-8-sig", "utf-16", "ascii")
 """Encodings that their bytes prove."""
 
@@ -73,15 +77,21 @@ def _decode(data: bytes, source: LayerSource, log: FileLog) -> tuple[str, str] |
     if source.encoding:
         try:
             "".encode(source.encoding)
-        except LookupError:
+        except (LookupError, UnicodeError):
             log.mistake(f"没有叫“{source.encoding}”的编码", "可用：UTF-8、GB18030、GBK、Big5、UTF-16", "encoding")
             return None
-    wide = None if source.encoding else _wide_encoding(data)
+    wide = None if source.encoding else wide_encoding(data)
     encoding = wide or text_encoding(data, source.encoding)
     if encoding is None:
         return _mixed(data, source, log)
     if not source.encoding and encoding.lower() not in _CERTAIN:
-        log.line("", "encoding", encoding, "assumed", f"文件没有标明编码，按字节判断为 {encoding}", "文字不对时在研究文件写明 encoding")
+        sample = sample_of(dict.fromkeys(_WORD.findall(data[:1 << 16])), encoding) if wide is None else ""
+        log.line("", "encoding", encoding, "assumed", f"文件没有标明编码，按字节判断为 {encoding}" +
+                 (f"，读出：{sample}" if sample else ""), "核对文字；不对时在研究文件写明 encoding")
+    elif not source.encoding and encoding == "utf-8" and _TWO_LETTERS.search(data) and gb_or_latin([data]) == (0, 0):
+        words = dict.fromkeys(_WORD.findall(data[:1 << 16]))
+        log.line("", "encoding", encoding, "assumed", f"文件没有标明编码，按 UTF-8 读出：{sample_of(words, encoding)}；"
+                 f"按 GB18030 则是：{sample_of(words, 'gb18030')}", "核对文字；不对时在研究文件写明 encoding")
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
     nulls = text.count("\0")
     if nulls > 0.1 * len(text):
@@ -92,17 +102,6 @@ def _decode(data: bytes, source: LayerSource, log: FileLog) -> tuple[str, str] |
         log.line("", "", nulls, "repaired", f"去掉了 {nulls} 个空字节（最先在第 {number} 行），文件可能没有写完", "核对该行，重新导出")
         text = text.replace("\0", "")
     return text, encoding
-
-
-def _wide_encoding(data: bytes) -> str | None:
-    """UTF-16 without BOM, seen by the NULs on one side of ASCII characters."""
-    head = data[:4096]
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or len(head) < 8:
-        return None
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) <= 0.02 * len(head):
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return None
 
 
 def _mixed(data: bytes, source: LayerSource, log: FileLog) -> tuple[str, str] | None:
@@ -215,6 +214,7 @@ def _quoted_cells(text: str, delimiter: str, log: FileLog) -> _Cells | None:
     out = _Cells([], [], [])
     start, last = 1, text.count("\n")
     remedy = "在该行补上或删去引号，或用表格软件另存为 CSV UTF-8"
+    most = csv.field_size_limit(_MAX_LINE)  # WKT of a village is longer than the 131,072 allowed else
     try:
         for record in reader:
             end = reader.line_num
@@ -230,6 +230,8 @@ def _quoted_cells(text: str, delimiter: str, log: FileLog) -> _Cells | None:
     except csv.Error:
         log.problem(f"第 {start} 行起格式错误（引号没有成对，或单元格过长）", remedy)
         return None
+    finally:
+        csv.field_size_limit(most)
     return out
 
 

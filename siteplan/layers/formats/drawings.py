@@ -21,6 +21,7 @@ from siteplan.layers.formats.features import Opened
 from siteplan.layers.formats.layer_reading import read_layer
 from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.formats.scratch import scratch_folder, stand_in
+from siteplan.layers.where import names_in, quote_names, select_rows
 from siteplan.params import LayerSource
 from siteplan.schema import layer_schema
 
@@ -68,7 +69,7 @@ def read_drawing(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawT
         if path.stat().st_size > _MOST_FALLBACK:
             log.problem("GDAL 读不了这份图纸，文件又太大，不能用另一种方法读", "在 CAD 中只保留需要的图层，另存为 R2000 或 R2010 DXF")
             return
-        raw = read_entities(path, encoding, kind == "point", log)
+        raw = _selected(read_entities(path, encoding, kind == "point", log), source, log)
     if raw is None:
         return
     raw = _expand_attributes(raw)
@@ -76,7 +77,34 @@ def read_drawing(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawT
     keep = _on_layers(layers, source, log)
     if keep is None:
         return
-    yield _of_kind(_only(raw, keep), kind, log)
+    raw = _only(raw, keep)
+    if kind == "point":
+        raw = _without_texts(raw, source, log)
+    yield _of_kind(raw, kind, log)
+
+
+def _selected(raw: RawTable, source: LayerSource, log: FileLog) -> RawTable | None:
+    """Entities that satisfy the study's ``where``; None = it cannot be used, which was logged."""
+    if not source.where:
+        return raw
+    rows = select_rows(raw.frame, source.where, log)
+    return None if rows is None else _only(raw, np.isin(np.arange(len(raw.rows)), rows))
+
+
+def _without_texts(raw: RawTable, source: LayerSource, log: FileLog) -> RawTable:
+    """Points without labels, which stand beside the things they name; a ``where`` on ``Text`` asks for labels."""
+    named = [name.casefold() for names in names_in(quote_names(source.where or "")) for name in names]
+    if raw.geometry is None or "Text" not in raw.frame or "text" in named:
+        return raw
+    texts = raw.frame["Text"].notna().to_numpy() & (shapely.get_type_id(raw.geometry) == 0)
+    if "BlockName" in raw.frame:
+        texts &= raw.frame["BlockName"].isna().to_numpy()
+    if not texts.any():
+        return raw
+    count = int(texts.sum())
+    log.line("", "Text", f"{count} 个", "note", f"图纸里有 {count} 个文字（TEXT、MTEXT、块属性），是标注不是点，没有读",
+             '需要文字时，用 where 选出它们，例如 where = "Text IS NOT NULL"')
+    return _only(raw, ~texts)
 
 
 def _encoding(path: Path, head: bytes, source: LayerSource, log: FileLog) -> str:

@@ -8,6 +8,7 @@ bytes (GB 2312 level 1: 0xB0-0xD7; Big5 level 1: 0xA4-0xC6), and text read in th
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,13 @@ _WIDER = {"gbk": "gb18030", "gb2312": "gb18030", "cp950": "big5hkscs"}
 _SURE, _DOUBT, _CLEAR, _FEW = 0.9, 0.6, 0.2, 6
 _MOST_TEXTS = 20_000
 _HANZI = range(0x2E80, 0x2FA20)
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_UTF8_LEADS, _GB_SECONDS, _LEVEL_2 = range(0xC2, 0xE0), range(0xA1, 0xC0), 0xD8
+"""Bytes that make a two-byte character in UTF-8 as well as a Hanzi of GB 2312, and the first lead byte of level 2."""
+_SIGNS = re.compile(rb"\xc2[\xab\xb0-\xb3\xb5\xbb]")
+"""Quotes and units (° ± ² ³ µ) in UTF-8, which stand beside letters of any script."""
+_LATIN, _USUAL_LEADS = frozenset(b"\xc3\xc4\xc5"), frozenset(b"\xc2\xc3\xc4\xc5\xce\xd0")
+"""Lead bytes in UTF-8 of accented Latin letters; of signs and Latin, Greek, Cyrillic letters in daily use."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,8 @@ def text_encoding(data: bytes, wanted: str | None) -> str | None:
     ('gb18030', 'utf-8')
     >>> text_encoding("臺灣省政府，學校與醫院".encode("big5"), None)
     'cp950'
+    >>> text_encoding("学校".encode("gbk"), None), text_encoding("Привет, Zürich".encode(), None)
+    ('gb18030', 'utf-8')
     """
     if wanted:
         return wanted if decodes(data, wanted) else None
@@ -104,7 +114,7 @@ def text_encoding(data: bytes, wanted: str | None) -> str | None:
         if data.startswith(bom):
             return encoding
     if decodes(data, "utf-8"):
-        return "utf-8"
+        return "gb18030" if _rather_gb([data[:1 << 20]]) else "utf-8"
     texts = [line for line in data[:1 << 20].splitlines() if not line.isascii()]
     fitting = [encoding for encoding in ("gb18030", "cp950") if decodes(data, encoding)]
     return max(fitting, key=lambda encoding: _score(texts, encoding)) if fitting else None
@@ -121,7 +131,8 @@ def judge(texts: Sequence[bytes]) -> Judgement:
     high = [text for text in dict.fromkeys(texts) if not text.isascii()][:_MOST_TEXTS]
     if not high:
         return Judgement("utf-8", 1.0, "")
-    if all(decodes(text, "utf-8") for text in high) and _is_utf8(high):
+    whole = all(decodes(text, "utf-8") for text in high) and not _rather_gb(high)
+    if whole and any(not text.decode("utf-8", "ignore").isascii() for text in high):  # more than ends that were cut
         return Judgement("utf-8", 1.0, sample_of(high, "utf-8"))
     scores = {encoding: _score(high, encoding) for encoding in ("gb18030", "cp950")}
     best = max(scores, key=scores.__getitem__)
@@ -254,7 +265,7 @@ def mojibake(values: Sequence[str]) -> str:
 
     Two accidents are known: GBK or UTF-8 bytes taken for Western European, and UTF-8 bytes taken for GBK.
 
-    >>> mojibake(["»ùÕ¾Ãû³Æ"]), mojibake(["瑙勫垝鍩虹珯"]), mojibake(["规划基站"]), mojibake(["Zürich"])
+    >>> mojibake(["»ùÕ¾Ãû³Æ"]), mojibake(["瑙勫垝鍩虹珯"]), mojibake(["住宅", "砖2"]), mojibake(["Zürich"])
     ('基站名称', '规划基站', '', '')
     """
     for taken in ("latin-1", "cp1252"):
@@ -271,7 +282,9 @@ def mojibake(values: Sequence[str]) -> str:
     except UnicodeError:
         return ""
     if data and all(_whole(text, "utf-8") for text in data):
-        return sample_of(data, "utf-8")
+        meant = "".join(text.decode("utf-8") for text in data)
+        high = [ord(letter) in _HANZI for letter in meant if not letter.isascii()]
+        return sample_of(data, "utf-8") if 2 * sum(high) >= len(high) else ""  # 住宅 would be two letters of Hebrew
     return ""
 
 
@@ -291,8 +304,9 @@ def _contradicted(texts: Sequence[bytes], encoding: str, found: Judgement) -> bo
     """Whether what a file says gives nonsense where another encoding gives sense, though the bytes allow both."""
     if not texts or _same(encoding, found.encoding):
         return False
-    if found.encoding == "utf-8":
-        return True  # two or more well-formed three-byte characters do not come by chance
+    if found.encoding == "utf-8":  # well-formed three-byte characters do not come by chance; two-byte ones do
+        chance = gb_or_latin(texts) if encoding.startswith(("gb", "cp9", "big5")) else None
+        return chance is None or chance[1] > chance[0]
     if encoding in ("gb18030", "gbk", "gb2312", "cp950", "big5hkscs"):
         amount = sum(len(text) for text in texts) // 2
         return amount >= _FEW and found.score >= max(_SURE, _score(texts, encoding) + _CLEAR)
@@ -311,14 +325,38 @@ def _warn_of_study(texts: Sequence[bytes], encoding: str, found: Judgement, log:
                  "核对哪一种文字是对的")
 
 
-def _is_utf8(texts: Sequence[bytes]) -> bool:
-    """Whether valid UTF-8 is meant as such: Chinese comes out, or accents inside words (GBK may look like these)."""
-    decoded = "".join(text.decode("utf-8", "ignore") + " " for text in texts)
-    if any(ord(letter) in _HANZI or ord(letter) in range(0xFF00, 0xFFEF) for letter in decoded):
-        return True
-    if decoded.isascii():  # nothing but cut ends
-        return False
-    return _latin_share(decoded) >= 0.5 or _score(texts, "gb18030") < _SURE
+def gb_or_latin(texts: Iterable[bytes]) -> tuple[int, int] | None:
+    """How much speaks for GB 2312, and for UTF-8, in texts that both can read; None when one of them cannot.
+
+    Both read two bytes as one character where the first is in `_UTF8_LEADS` and the second in `_GB_SECONDS`. Such texts
+    count as Hanzi where the letters in UTF-8 would be of several kinds in a row or of none in daily use (学校 would be
+    ѧУ), as UTF-8 where they are Latin letters beside ASCII ones; a lone Ω, or letters of one kind, count as neither.
+
+    >>> gb_or_latin(["学校".encode("gbk"), "né".encode()]), gb_or_latin(["зона".encode()]), gb_or_latin(["站".encode()])
+    ((2, 1), (0, 0), None)
+    """
+    hanzi = latin = rare = total = 0
+    for text in texts:
+        for found in _HIGH_RUN.finditer(text):
+            run = found[0][:-1] if found.end() == len(text) and len(found[0]) % 2 else found[0]
+            if len(run) % 2 or not all(lead in _UTF8_LEADS for lead in run[::2]) or not all(
+                    second in _GB_SECONDS for second in run[1::2]):
+                return None
+            total += len(run) // 2
+            rare += sum(lead >= _LEVEL_2 for lead in run[::2])
+            leads = set(_SIGNS.sub(b"", run)[::2])
+            beside = text[max(found.start() - 1, 0):found.start()], text[found.end():found.end() + 1]
+            if leads and leads <= _LATIN and any(letter.isalpha() for letter in beside):
+                latin += len(run) // 2
+            elif len(leads) > 1 or not leads <= _USUAL_LEADS:
+                hanzi += len(run) // 2
+    return (hanzi, latin) if total and rare <= (1 - _SURE) * total else None
+
+
+def _rather_gb(texts: Iterable[bytes]) -> bool:
+    """Whether valid UTF-8 is GB 2312 by its characters: common Hanzi there, a medley of scripts in UTF-8."""
+    found = gb_or_latin(texts)
+    return found is not None and found[0] > found[1]
 
 
 def _latin_share(text: str) -> float:
@@ -354,7 +392,7 @@ def _score(texts: Iterable[bytes], encoding: str) -> float:
         for letter in letters:
             if ord(letter) < 0x80:
                 continue
-            pair = letter.encode(encoding)
+            pair = letter.encode(encoding, "ignore")  # Big5-HKSCS has pairs of letters that no letter alone gives
             second = 0xA1 if own == "gb18030" else 0x40
             total += 1
             good += len(pair) == 2 and (low <= pair[0] <= high or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= second

@@ -29,6 +29,7 @@ from siteplan.layers.formats.catalogue import (
     load_formats,
 )
 from siteplan.layers.formats.raw_table import RawTable
+from siteplan.layers.formats.scratch import siblings
 from siteplan.params import LayerSource
 
 Reader = Callable[[Path, LayerSource, FileLog], Iterator[RawTable]]
@@ -75,7 +76,11 @@ def holds_raster(path: Path, source: LayerSource) -> bool:
 def open_tables(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
     """Raw tables of one file (or of the wanted members of a zip); problems are logged."""
     with ExitStack() as scratch:
-        parts = _let_in(path, source, ("vector", "table"), log, scratch)
+        try:
+            parts = _let_in(path, source, ("vector", "table"), log, scratch)
+        except OSError as error:
+            log.problem(f"文件读不出来（{error.strerror or error}）", "核对文件、读取权限和临时文件夹的空间")
+            return
         for part in parts:
             reader = _TABLE_READERS.get(part.format.id, vectors.read_vector)
             try:
@@ -135,6 +140,9 @@ def _checked(path: Path, kinds: tuple[str, ...], log: FileLog, member: str = "")
     label = f"{member}：" if member else ""
     try:
         fault = safety.place_fault(path, member or log.file)
+        if fault is not None and not member:  # the path is the study file's own word
+            log.mistake(fault.reason, fault.remedy, "path")
+            return None
         if fault is None:
             fault = safety.link_fault(path)
         found = None if fault else _true_format(path, kinds, label, log)
@@ -233,11 +241,10 @@ def _same_file(item: Path, place: Path) -> None:
 def digest(path: Path) -> tuple[int, str]:
     """Bytes and sha256 of a file; of all its parts for a Shapefile, a TAB or a folder (.gdb), in order of name."""
     if path.is_dir():
-        parts = sorted(item for item in path.rglob("*") if item.is_file())
+        parts = sorted(item for item in path.rglob("*") if item.is_file()) if path.suffix.lower() == ".gdb" else []
     elif path.suffix.lower() in _SIDECARS:
-        wanted = _SIDECARS[path.suffix.lower()]
-        parts = sorted(item for item in path.parent.iterdir()
-                       if item.stem == path.stem and item.suffix.lower() in wanted and item.is_file())
+        wanted = (path.suffix.lower(), *_SIDECARS[path.suffix.lower()])
+        parts = [part for ending, part in sorted(siblings(path).items()) if ending in wanted]
     else:
         parts = [path]
     found, size = hashlib.sha256(), 0

@@ -46,6 +46,10 @@ def read_parquet(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawT
         geometries = [column for column in geo.get("columns", {}) if column in names]
         plain = [column for column in names if column not in geometries]
         wanted, left = _wanted(plain, file.metadata.num_rows, source, log)
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            log.problem(f"列名重复：{'、'.join(twice[:10])}", "改名或删除重复列后重新导出")
+            return
         table = file.read(columns=[*wanted, *([name] if about is not None and name in names else [])])
     rows = label_rows(table.num_rows)
     shapes: NDArray[np.object_] | None = None

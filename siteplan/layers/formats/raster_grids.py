@@ -288,8 +288,8 @@ def fill_voids(array: Values, geobox: GeoBox, log: FileLog) -> tuple[Values, NDA
     out = np.where(void & ~near, np.float32(np.nan), filled).astype(np.float32)
     left = int((void & ~near).sum())
     log.line("", "nodata", int(near.sum()), "repaired",
-             f"{int(near.sum())} 个无数据像元（占 {100 * near.mean():.2g} %）由周围高程内插；"
-             f"{left} 个离已知高程超过 {FILL_M:g} m，保持无数据", "补全高程数据")
+             f"{int(near.sum())} 个无数据像元（占 {100 * near.mean():.2g} %）由周围高程内插"
+             + (f"；另有 {left} 个离已知高程超过 {FILL_M:g} m，保持无数据" if left else ""), "补全高程数据")
     return out, near
 
 

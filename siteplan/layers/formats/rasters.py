@@ -268,6 +268,8 @@ def _encoding(data: DatasetReader, band: int, source: LayerSource, vertical: str
         return Encoding(band, data.nodatavals[band - 1], source.nodata, scale, offset)
     told = (data.units[band - 1] or vertical or "").strip()
     unit = _UNIT_WORDS.get(told.lower())
+    if not told and "unit" not in source.model_fields_set and log.layer in ("ground", "heights"):
+        log.line("", "unit", "m", "assumed", "文件没有写高度的单位，按米", "不是米时在研究文件写明 unit")
     if told and unit is None:
         log.line("", "unit", told, "note", f"不认识文件写的单位“{told}”，按 {source.unit} 读", "在研究文件写明 unit")
     elif unit is not None and unit != source.unit:

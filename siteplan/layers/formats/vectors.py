@@ -9,11 +9,11 @@ import pyogrio
 
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.drawings import read_drawing
-from siteplan.layers.formats.features import Opened, quietly, read_cells
+from siteplan.layers.formats.features import Cells, Opened, quietly, read_cells
 from siteplan.layers.formats.layer_reading import LIBRARY_ERRORS, read_layer, unreadable
 from siteplan.layers.formats.mapinfo import read_mapinfo
 from siteplan.layers.formats.markup import read_geojson, read_kml
-from siteplan.layers.formats.osm import TAGS, expand_tags, write_config
+from siteplan.layers.formats.osm import TAGS, Selection, example_where, expand_tags, usual_selection, write_config
 from siteplan.layers.formats.parquet import read_parquet
 from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.formats.scratch import scratch_folder
@@ -128,9 +128,33 @@ def _split(layer: str) -> list[str]:
 
 def _read_osm(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
     """Read the layers of an OSM file; a tag that GDAL keeps in ``other_tags`` may be used in ``where`` too."""
+    usual = None if source.where else usual_selection(log.layer)
+    if not source.where and usual is None:
+        log.mistake("OSM 文件里什么要素都有，没有写 where",
+                    f'按标签写明要哪些要素，例如 where = "{example_where(log.layer)}"', "where")
+        return
     names = _split(source.layer) if source.layer else _osm_layers(log)
-    for name in names:
-        yield _osm_layer(path, name, source, log)
+    if usual is None:
+        for name in names:
+            yield _osm_layer(path, name, source, log)
+        return
+    found = [_usual_osm_layer(path, name, usual, source, log) for name in names]
+    counts = "、".join(f"{name} {len(raw.rows)} 个（共 {total} 个）"
+                      for name, (raw, total) in zip(names, found, strict=True))
+    log.line("", "where", usual.where[:150], "assumed", f"OSM 文件未写明 where，按标签选：{usual.zh}；选出 {counts}",
+             "核对；需要别的要素时写明 where")
+    for raw, _ in found:
+        yield raw
+
+
+def _usual_osm_layer(path: Path, name: str, usual: Selection, source: LayerSource, log: FileLog,
+                     ) -> tuple[RawTable, int]:
+    """Features of one OSM layer that the usual selection takes, and how many there are in all."""
+    with scratch_folder() as folder:
+        opened = Opened(path, options={"CONFIG_FILE": str(write_config(str(folder), usual.areas))})
+        cells = read_cells(opened, name, usual.where, None, "", log)
+        total = quietly(pyogrio.read_info, path, layer=name, force_feature_count=True, **opened.options)["features"]
+    return _osm_table(cells, name, source, log), int(total)
 
 
 def _osm_layers(log: FileLog) -> list[str]:
@@ -142,17 +166,19 @@ def _osm_layers(log: FileLog) -> list[str]:
 
 
 def _osm_layer(path: Path, name: str, source: LayerSource, log: FileLog) -> RawTable:
-    where = quote_names(source.where) if source.where else None
+    where = quote_names(source.where or "")
     try:
         cells = read_cells(Opened(path), name, where, None, "", log)
     except (ValueError, OSError):
-        if not where:
-            raise
         with scratch_folder() as folder:
             options = {"CONFIG_FILE": str(write_config(str(folder)))}
             cells = read_cells(Opened(path, options=options), name, where, None, "", log)
+    log.line("", "layer", name, "note", f"OSM 图层 {name}：按 where 条件（{source.where}）读入 {len(cells.rows)} 个要素",
+             "无需处理")
+    return _osm_table(cells, name, source, log)
+
+
+def _osm_table(cells: Cells, name: str, source: LayerSource, log: FileLog) -> RawTable:
     words = {word for spec in layer_schema(log.layer).fields.values() for word in spec.accepts}
     frame, labels = expand_tags(cells.frame, name, words | {*TAGS, *source.columns.values()})
-    chosen = f"按 where 条件（{source.where}）" if where else ""
-    log.line("", "layer", name, "note", f"OSM 图层 {name}：{chosen}读入 {len(frame)} 个要素", "无需处理")
     return RawTable(frame, labels, cells.geometry, cells.crs, "utf-8")

@@ -31,7 +31,7 @@ class Kind:
     Attributes
     ----------
     prepare : callable
-        ``prepare(raw, log) -> raw``: before columns are matched; may split rows.
+        ``prepare(raw, columns, log) -> raw``: before columns are matched (but those the study names); may split rows.
     complete : callable
         ``complete(table, shapes, log) -> (table, refused)``: the good rows of one file after typing, valid geometry in
         the study CRS; surfaces of a layer of points are still surfaces.
@@ -41,14 +41,14 @@ class Kind:
         Columns that reading adds, with their dtypes.
     """
 
-    prepare: Callable[[RawTable, FileLog], RawTable]
+    prepare: Callable[[RawTable, Mapping[str, str], FileLog], RawTable]
     complete: Complete
     review: Review
     added: Mapping[str, str]
 
 
-def _as_it_is(raw: RawTable, log: FileLog) -> RawTable:
-    del log
+def _as_it_is(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
+    del columns, log
     return raw
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,9 +15,9 @@ NAMES = ("boundary", "villages", "zones", "towns", "counties", "restricted", "un
 ADDED: dict[str, str] = {}
 
 
-def prepare(raw: RawTable, log: FileLog) -> RawTable:
+def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """As it is."""
-    del log
+    del columns, log
     return raw
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -57,12 +58,12 @@ def read_storeys(text: str) -> tuple[float, str] | None:
     return None
 
 
-def plain_storeys(raw: RawTable, log: FileLog) -> RawTable:
+def plain_storeys(raw: RawTable, named: Mapping[str, str], log: FileLog) -> RawTable:
     """Texts such as 地上6层地下1层 in the columns of storeys made plain numbers, a line per row."""
     spec = layer_schema(log.layer).fields["storeys"]
     columns = [str(column) for column in raw.frame.columns]
-    named = match_columns(columns, [spec]).columns.get("storeys")
-    chosen = [column for column in columns if column == named or "层" in column]
+    own = match_columns(columns, [spec], named).columns.get("storeys")
+    chosen = [column for column in columns if column == own or "层" in column]
     frame = raw.frame
     for column in chosen:
         cells = frame[column]
@@ -81,9 +82,9 @@ def plain_storeys(raw: RawTable, log: FileLog) -> RawTable:
     return replace(raw, frame=frame)
 
 
-def prepare(raw: RawTable, log: FileLog) -> RawTable:
+def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """Storeys as plain numbers."""
-    return plain_storeys(raw, log)
+    return plain_storeys(raw, columns, log)
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,9 +23,9 @@ _FEW_ROWS = 50
 _FEW_NAMES = 8
 
 
-def prepare(raw: RawTable, log: FileLog) -> RawTable:
+def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """Storeys as plain numbers; for OpenStreetMap rows ``venue_type`` of all tags: ``amenity=school;building=yes``."""
-    raw = plain_storeys(raw, log)
+    raw = plain_storeys(raw, columns, log)
     frame = raw.frame
     present = [tag for tag in _OSM_TAGS if tag in frame]
     if "osm_id" not in frame or "venue_type" in frame or not present:

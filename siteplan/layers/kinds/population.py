@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import shapely
@@ -14,9 +16,9 @@ NAMES = ("population",)
 ADDED: dict[str, str] = {}
 
 
-def prepare(raw: RawTable, log: FileLog) -> RawTable:
+def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """As it is."""
-    del log
+    del columns, log
     return raw
 
 

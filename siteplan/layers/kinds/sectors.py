@@ -67,7 +67,7 @@ def azimuths_of(cell: object) -> list[str]:
     return parts if good else []
 
 
-def prepare_sectors(raw: RawTable, log: FileLog) -> RawTable:
+def prepare_sectors(raw: RawTable, log: FileLog, named: Mapping[str, str] | None = None) -> RawTable:
     """One row per sector, with values in the units of their columns.
 
     Rows with several azimuths are split; labels become ``12（1/3）`` and ``made`` counts the rows added. Tilts, heights,
@@ -78,6 +78,8 @@ def prepare_sectors(raw: RawTable, log: FileLog) -> RawTable:
     ----------
     raw : RawTable
     log : FileLog
+    named : mapping of str to str, optional
+        Field -> column, as the study file says.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def prepare_sectors(raw: RawTable, log: FileLog) -> RawTable:
     (['2（1/3）', '2（2/3）', '2（3/3）'], 2, ['6', '6', '8'], ['A-1', 'A-2', 'A-3'])
     """
     fields = layer_schema("stations").fields
-    columns = match_columns([str(column) for column in raw.frame.columns], fields.values()).columns
+    columns = match_columns([str(column) for column in raw.frame.columns], fields.values(), named).columns
     out = raw
     if "azimuth_deg" in columns:
         azimuth = columns["azimuth_deg"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -101,9 +102,9 @@ def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float) -> i
     return table[min(table, key=lambda known: (abs(known - width), known))]
 
 
-def prepare(raw: RawTable, log: FileLog) -> RawTable:
+def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """One row per sector, values in the units of their columns: see `prepare_sectors`."""
-    return prepare_sectors(raw, log)
+    return prepare_sectors(raw, log, columns)
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from siteplan.layers.values import parse_number, plain_numbers
 
@@ -150,6 +151,14 @@ def read_pairs(cells: pd.Series) -> tuple[Floats, Floats, NDArray[np.int8]]:
     return first, second, how
 
 
+def _from_wkt(text: str) -> BaseGeometry | None:
+    """A shape of WKT; None for what cannot be read, arcs among it."""
+    try:
+        return shapely.from_wkt(text, on_invalid="ignore")
+    except NotImplementedError:
+        return None
+
+
 def read_shapes(cells: pd.Series) -> tuple[NDArray[np.object_], int | None, NDArray[np.bool_]]:
     """Shapes of a column that holds WKT, EWKT, GeoJSON or hexadecimal WKB; the EPSG code it names; cells not read.
 
@@ -167,6 +176,6 @@ def read_shapes(cells: pd.Series) -> tuple[NDArray[np.object_], int | None, NDAr
         elif _HEX.fullmatch(text):
             out[place] = shapely.from_wkb(text, on_invalid="ignore")
         elif text:
-            out[place] = shapely.from_wkt(text, on_invalid="ignore")
+            out[place] = _from_wkt(text)
     unread = np.array([bool(text) for text in plain], dtype=bool) & shapely.is_missing(out)
     return out, codes.pop() if len(codes) == 1 else None, unread

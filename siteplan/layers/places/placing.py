@@ -55,7 +55,7 @@ def place_rows(raw: RawTable, source: LayerSource, log: FileLog, box: Box | None
         log.mistake(f"towgs84 有 {count} 个数，应为 3 个或 7 个", "依次写 dX、dY、dZ（m）、rX、rY、rZ（秒）、比例（ppm）", "towgs84")
         return None
     used: tuple[str, ...] = ()
-    if raw.geometry is None or bool(shapely.is_missing(raw.geometry).all()):
+    if raw.geometry is None or (len(raw.rows) and bool(shapely.is_missing(raw.geometry).all())):
         located = locate(raw, source, log, box)
         if located is None:
             return None

@@ -139,12 +139,13 @@ def which_zone(x: Floats, y: Floats, box: Box | None) -> str:
     """A Chinese sentence: which zone would put the rows in the study area.
 
     >>> which_zone(np.array([437528.1]), np.array([2491154.5]), (113.0, 22.0, 114.0, 23.0))
-    'EPSG:4547 会落在规划范围内'
+    'EPSG:4547 会落在规划范围内；同带的北京54、西安80 和 UTM 也会落在附近，先问明提供方'
     """
     if box is None:
         return "例如 EPSG:4547"
     code = zone_that_fits(x, y, box)
-    return f"EPSG:{code} 会落在规划范围内" if code else "按 CGCS2000 三度带的任何一带都不落在规划范围内，核对坐标"
+    return (f"EPSG:{code} 会落在规划范围内；同带的北京54、西安80 和 UTM 也会落在附近，先问明提供方" if code
+            else "按 CGCS2000 三度带的任何一带都不落在规划范围内，核对坐标")
 
 
 def _shifted(shapes: NDArray[np.object_], mine: Mask, metres: float) -> NDArray[np.object_]:
