@@ -27,6 +27,7 @@ from siteplan.layers.places.degrees import (
     read_axis,
     read_degrees,
     read_pairs,
+    read_shapes,
     split_pair,
 )
 from siteplan.layers.places.placing import place_rows, settle_crs, warn_spread
@@ -436,3 +437,13 @@ def test_layers_without_places_and_places_without_geometry():
     log = FileLog("poles", "d.csv", ledger)
     assert place_rows(raw, LayerSource(path="d.csv"), log) is None
     assert "没有坐标列" in log.problems[0].reason
+
+
+@pytest.mark.parametrize("text", [
+    "GEOMETRYCOLLECTION(" * 200_000 + "POINT(113.39 22.51)" + ")" * 200_000,
+    (b"\1\7\0\0\0\1\0\0\0" * 200_000 + b"\1\1\0\0\0" + bytes(16)).hex().upper()], ids=["wkt", "wkb"])
+def test_collections_nested_without_end_are_not_read(text):
+    """GEOS would run out of stack and take the program with it."""
+    shapes, _, unread = read_shapes(pd.Series([text, "POINT (113.38 22.52)"]))
+    assert unread.tolist() == [True, False]
+    assert shapes[1].x == 113.38

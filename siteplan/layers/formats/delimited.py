@@ -93,6 +93,8 @@ def _decode(data: bytes, source: LayerSource, log: FileLog) -> tuple[str, str] |
         log.line("", "encoding", encoding, "assumed", f"文件没有标明编码，按 UTF-8 读出：{sample_of(words, encoding)}；"
                  f"按 GB18030 则是：{sample_of(words, 'gb18030')}", "核对文字；不对时在研究文件写明 encoding")
     text = data.decode(encoding, "replace").removeprefix("\ufeff")
+    if text.endswith("\ufffd"):
+        log.line("", "", "", "note", "文件在一个字的中间结束，可能没有传完", "重新复制或下载")
     nulls = text.count("\0")
     if nulls > 0.1 * len(text):
         log.problem(f"文件里有 {nulls} 个空字节，不是完整的文本表", "重新复制或下载")

@@ -32,6 +32,7 @@ _LETTERED = re.compile(r"([+-]?\d{1,3})\s*D(?:EG)?\s*(\d{1,2}(?:\.\d+)?)\s*"
 _SPACED = re.compile(r"([+-]?\d{1,3})[\s-]+(\d{1,2})[\s-]+(\d{1,2}(?:\.\d+)?)")
 _COMMA = re.compile(r"([+-]?\d{1,3}),(\d+)")
 _PARTS = re.compile(r"[,，;；、|/]")
+_DEEPEST = 1000
 _HEX = re.compile(r"0[01][0-9A-Fa-f]{16,}")
 _SRID = re.compile(r"\s*SRID\s*=\s*(\d+)\s*;", re.IGNORECASE)
 
@@ -159,6 +160,12 @@ def _from_wkt(text: str) -> BaseGeometry | None:
         return None
 
 
+def _too_deep(text: str) -> bool:
+    """Whether collections may be nested beyond what the stack of GEOS holds; counted by their words."""
+    return len(text) > _DEEPEST and any(text.upper().count(word) > _DEEPEST for word in (
+        "COLLECTION", "MULTI", "0104000000", "0105000000", "0106000000", "0107000000", "0000000007"))
+
+
 def read_shapes(cells: pd.Series) -> tuple[NDArray[np.object_], int | None, NDArray[np.bool_]]:
     """Shapes of a column that holds WKT, EWKT, GeoJSON or hexadecimal WKB; the EPSG code it names; cells not read.
 
@@ -171,11 +178,14 @@ def read_shapes(cells: pd.Series) -> tuple[NDArray[np.object_], int | None, NDAr
     plain = [_SRID.sub("", text, count=1) if text[:4].upper() == "SRID" else text for text in texts]
     out = np.full(len(plain), None, dtype=object)
     for place, text in enumerate(plain):
-        if text.startswith("{"):
-            out[place] = shapely.from_geojson(text, on_invalid="ignore")
-        elif _HEX.fullmatch(text):
-            out[place] = shapely.from_wkb(text, on_invalid="ignore")
-        elif text:
-            out[place] = _from_wkt(text)
+        if _too_deep(text):
+            continue
+        with np.errstate(all="ignore"):
+            if text.startswith("{"):
+                out[place] = shapely.from_geojson(text, on_invalid="ignore")
+            elif _HEX.fullmatch(text):
+                out[place] = shapely.from_wkb(text, on_invalid="ignore")
+            elif text:
+                out[place] = _from_wkt(text)
     unread = np.array([bool(text) for text in plain], dtype=bool) & shapely.is_missing(out)
     return out, codes.pop() if len(codes) == 1 else None, unread
