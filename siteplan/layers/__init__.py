@@ -1,6 +1,6 @@
 """The edge in: files become tables and rasters in the study CRS; what is refused, repaired or assumed has a line.
 
-``formats`` turns bytes into raw tables and rasters. One module per kind of layer (``buildings``, ``poles``,
+``formats`` turns bytes into raw tables and rasters. One module per kind of layer (``buildings``,
 ``facilities``, ``areas``, ``stations``, ``population``); all other vector layers have the general reading
 (``typing_rows``).
 """

@@ -26,9 +26,8 @@ from siteplan.layers.formats.raster_places import Box, likely_crs, lonlat_bounds
 from siteplan.layers.formats.raster_values import Encoding, find_spikes, pixel_metres, read_values, zeros_apart
 from siteplan.params import LayerSource
 
-__all__ = ["NAMES", "SUFFIXES", "fill_voids", "join_rasters", "read_raster"]
+__all__ = ["SUFFIXES", "fill_voids", "join_rasters", "read_raster"]
 
-NAMES = ("ground", "heights", "clutter")
 _METRES = {"m": 1.0, "ft": 0.3048, "dm": 0.1, "cm": 0.01}
 _UNIT_WORDS = {"m": "m", "metre": "m", "metres": "m", "meter": "m", "meters": "m", "米": "m", "ft": "ft", "foot": "ft",
                "feet": "ft", "us survey foot": "ft", "us-ft": "ft", "ftus": "ft", "us_survey_foot": "ft",

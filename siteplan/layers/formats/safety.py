@@ -7,7 +7,7 @@ import re
 import sqlite3
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
@@ -300,8 +300,3 @@ def open_zip(path: Path) -> zipfile.ZipFile | Fault:
         return zip_fault(path) or zipfile.ZipFile(path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, OSError, ValueError, EOFError) as error:
         return Fault(f"压缩包打不开（{error}）", "重新复制或下载，或重新压缩为 .zip")
-
-
-def first_fault(faults: Iterable[Fault | None]) -> Fault | None:
-    """The first that is one."""
-    return next((fault for fault in faults if fault is not None), None)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from siteplan.input_ledger import InputLedger
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.raw_table import RawTable
-from siteplan.layers.kinds import areas, buildings, facilities, poles, population, stations
+from siteplan.layers.kinds import areas, buildings, facilities, population, stations
 from siteplan.schema import empty_columns, layer_schema
 
 Complete = Callable[[pd.DataFrame, NDArray[np.object_], FileLog], tuple[pd.DataFrame, NDArray[np.bool_]]]
@@ -63,9 +63,10 @@ def _no_review(table: pd.DataFrame, shapes: NDArray[np.object_], ledger: InputLe
 
 
 _GENERAL = Kind(_as_it_is, _nothing_more, _no_review, MappingProxyType({}))
-_MODULES: tuple[Any, ...] = (areas, buildings, facilities, poles, population, stations)
+_MODULES: tuple[Any, ...] = (areas, buildings, facilities, population, stations)
 KINDS: Mapping[str, Kind] = MappingProxyType({
-    name: Kind(module.prepare, module.complete, getattr(module, "review", _no_review), MappingProxyType(module.ADDED))
+    name: Kind(getattr(module, "prepare", _as_it_is), module.complete, getattr(module, "review", _no_review),
+               MappingProxyType(module.ADDED))
     for module in _MODULES for name in module.NAMES})
 """Hooks by layer name; layers not listed have the general reading."""
 
