@@ -14,6 +14,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from siteplan.coverage._antennas import Antenna, SsbBeam
+from siteplan.coverage._equipment import Band, SiteType, load_equipment
+from siteplan.coverage._sensitive import load_exposure
 from siteplan.export._detailed_plan import site_fields
 from siteplan.gaps import load_rules
 from siteplan.gaps.rules import KIND_ZH
@@ -26,6 +29,7 @@ DOCS = Path(__file__).resolve().parent
 
 TABLES_ZH = {
     "study": "研究本身", "coverage": "覆盖预测", "gaps": "用哪条规则判定", "candidates": "哪里可以设站", "selection": "选几处、偏向谁",
+    "equipment": "设备：频段、天线、新站带什么",
 }
 
 KEYS_ZH = {
@@ -43,8 +47,23 @@ KEYS_ZH = {
     "coverage.micro_range_m": "微站扇区算到多远，米",
     "coverage.model_macro": "宏站传播模型：`auto` 按周围建筑多少选 uma（城区）或 rma（农村），也可以强制其一",
     "coverage.built_share_uma": "`auto` 时，500 m 内有建筑的像元占比达到此值用 uma，否则用 rma",
+    "coverage.building_weight": "对建筑视距判断信几分，0–1：1 = 建筑表面说通视就按视距、说遮挡就按非视距；0 = 不看表面，"
+                                "处处取 TR 38.901 按视距概率的平均。缺省 0.25 由成都、累西腓的实测选出。地形遮挡不打折",
+    "coverage.diffraction_weight": "屋顶单刃峰绕射损耗计入的比例，0–1；实测校正一般在 0.1 左右，全额计入反而更差",
+    "coverage.diffraction_cap_db": "屋顶绕射损耗打折前的上限，dB",
+    "coverage.terrain_diffraction": "地形绕射：`bullington`（ITU-R P.526）或 `knife_edge`（最大的单刃峰）",
+    "coverage.sight": "视距与绕射：`sweep` 径向扫描（快），`exact` 逐像元精确剖面（慢几倍，供核对）",
     "coverage.pattern_depth_db": "天线方向图最大衰减的上限，dB；街道反射使实际旁瓣、背瓣没有那么深时调小",
-    "coverage.model_sigma_db": "模型本身的误差（均方根），dB；与阴影衰落按平方和合并，越大预测越保守。0 = 只计阴影衰落",
+    "coverage.pattern_scale": "方向图衰减乘以此数，0–1；街道反射会填平方向图。缺省 0.5 由成都、累西腓的实测选出，校正时拟合",
+    "coverage.body_loss_db": "人体损耗，dB；0 = 路测口径",
+    "coverage.load_share": "干扰小区的资源负荷，0–1；工参有负荷列的扇区以工参为准",
+    "coverage.noise_figure_db": "终端噪声系数，dB",
+    "coverage.indoor": "是否同时预测建筑内的信号（墙体损耗和进深损耗按 TR 38.901）",
+    "coverage.wall": "墙体：`low` 普通玻璃，`high` 镀膜玻璃",
+    "coverage.indoor_threshold_dbm": "室内算有信号的门限，dBm；不写 = 同 `threshold_dbm`",
+    "coverage.calibration": "校正文件（TOML），相对于研究文件；由路测或测量报告拟合（notebooks/07_calibrate.ipynb），在其频段内代替 TR 38.901",
+    "coverage.model_sigma_db": "模型本身的误差（均方根），dB；与阴影衰落按平方和合并，缺省合计约 13 dB，即未校正模型在实测上的离散；"
+                               "越大预测越保守。用校正文件时以其中的标准差为准。0 = 只计阴影衰落",
     "coverage.raise_above_roofs": "宏站挂高低于所在位置的建筑时，按楼顶以上 3 米计算（数据问题清单逐站说明）",
     "coverage.tile_px": "分块计算的块边长，像元；只影响内存，不影响结果",
     "gaps.village_rule": "行政村用哪条规则判定（规则名见 [规则与数字](rules-and-numbers.md)）",
@@ -69,6 +88,38 @@ KEYS_ZH = {
     "selection.zone_priority": "重点区域内需求的权重倍数",
     "selection.area_people_per_km2": "空地的权重：每平方公里折多少人；0 = 只看有人的地方",
     "selection.point_people": "一个未覆盖的规则点位（村委会、学校、卫生室等）折多少人",
+    "equipment.bands": "频段，写作 `[equipment.bands.名称]` 一节；键见下",
+    "equipment.antennas": "天线，写作 `[equipment.antennas.名称]` 一节；键见下",
+    "equipment.site_types": "新站的类型（`macro`、`micro`）带什么，写作 `[equipment.site_types.名称]` 一节；键见下",
+}
+
+ENTRY_TABLES = {"bands": ("频段", Band), "antennas": ("天线", Antenna), "site_types": ("新站类型", SiteType), "beams": ("SSB 波束", SsbBeam)}
+ENTRY_ZH = {
+    "bands.freq_mhz": "下行中心频率，MHz；工参只有频率时，带宽和子载波间隔取同制式中最近的频段",
+    "bands.bandwidth_mhz": "载波带宽，MHz",
+    "bands.scs_khz": "子载波间隔，kHz",
+    "bands.resource_blocks": "载波的资源块数；总功率按它折算每 RE 功率",
+    "bands.technology": "制式",
+    "bands.source": "数值的来源",
+    "antennas.gain_dbi": "最强方向的增益，dBi",
+    "antennas.horizontal_deg": "水平半功率角，度；360 = 全向",
+    "antennas.vertical_deg": "垂直半功率角，度",
+    "antennas.side_lobe_db": "垂直面的最大衰减，dB",
+    "antennas.depth_db": "总衰减的上限，dB；`coverage.pattern_depth_db` 再限一次",
+    "antennas.feeder_db": "发射机到天线的损耗，dB；工参有馈线损耗列时以工参为准",
+    "antennas.beams": "SSB 波束集：水平面取各波束（阵元方向图 × 波束）的包络；`horizontal_deg` 为阵元的半功率角",
+    "antennas.pattern": "实测方向图文件（MSI Planet：.msi、.pln、.ant、.txt），相对于研究文件；写了它，增益、半功率角可不写，按文件",
+    "antennas.source": "数值的来源",
+    "site_types.band": "频段的名称",
+    "site_types.antenna": "天线的名称",
+    "site_types.power_w": "每扇区总功率，W",
+    "site_types.azimuths_deg": "各扇区的方位角，度；`[]` = 一个全向扇区",
+    "site_types.planning_radius_m": "没有邻站距离时，下倾角瞄准的半径，米",
+    "site_types.cost_yuan": "一处新站的设备造价，元",
+    "site_types.source": "数值的来源",
+    "beams.azimuth_deg": "波束轴线，从天线法线顺时针，度",
+    "beams.width_deg": "波束的半功率宽度，度",
+    "beams.gain_db": "比最强波束低多少，dB（0 或负数）",
 }
 
 SOURCE_ZH = {
@@ -96,7 +147,8 @@ USE_ZH = {
     "population": "需求（点或面；人口栅格会读入，但尚未用于需求）",
     "towns": "站址所属镇街，地图", "counties": "站址所属县区，地图", "roads": "地图", "rail": "地图", "water": "水域内不设站，地图",
     "units": "站址所在编制单元", "parcels": "站址所在地块和用地代码", "restricted": "限制区内不设站，地图",
-    "clutter": "", "complaints": "", "measurements": "", "works": "", "planned_buildings": "", "power": "", "fibre": "",
+    "clutter": "地物类别；只有校正文件含地物分类项时参与预测", "measurements": "拟合校正文件（notebooks/07_calibrate.ipynb）；不会自己改变结果",
+    "complaints": "", "works": "", "planned_buildings": "", "power": "", "fibre": "",
     "demands": "", "decisions": "",
 }
 NOT_YET = "仅读入检查，尚未参与计算"
@@ -107,10 +159,13 @@ def type_zh(annotation: Any) -> str:
     if get_origin(annotation) is not None and type(None) in get_args(annotation):
         return "或".join(type_zh(part) for part in get_args(annotation) if part is not type(None))
     if str(get_origin(annotation)) == "typing.Literal":
-        return "、".join(f"`\"{word}\"`" for word in get_args(annotation)) + " 之一"
+        return "、".join(f"`\"{word}\"`" if isinstance(word, str) else f"`{word}`" for word in get_args(annotation)) + " 之一"
+    if get_origin(annotation) is tuple:
+        return "表的列表" if annotation == tuple[SsbBeam, ...] else "数的列表"
     if get_args(annotation) and get_origin(annotation) not in (list, dict):
         return "或".join(type_zh(part) for part in get_args(annotation))
-    names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[float]: "数的列表", list[str]: "文本列表", dict[str, str]: "表"}
+    names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[float]: "数的列表", list[str]: "文本列表", dict[str, str]: "表",
+             dict[str, dict[str, Any]]: "若干节"}
     return names[annotation]
 
 
@@ -130,7 +185,7 @@ def default_zh(field: FieldInfo) -> str:
     if field.is_required():
         return "**必填**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", [], {}):
+    if value is None or value in ("", [], {}, ()):
         return "（空）"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -156,8 +211,24 @@ def faults() -> list[str]:
     """Keys without a Chinese sentence, and sentences without a key."""
     keys = {f"{table}.{name}" for table, model in settings_tables().items() for name in model.model_fields}
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
-             (set(settings_tables()), set(TABLES_ZH)))
+             (set(settings_tables()), set(TABLES_ZH)),
+             ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
+
+
+def equipment_lines(head: str) -> Iterator[str]:
+    """The part on entries of ``[equipment]``."""
+    yield from ("名称与程序自带的条目相同时，只改写出的键，其余照旧；其他名称是新条目，必填的键都要写；名称含汉字、空格、点时加引号。自带的：", "")
+    known = load_equipment()
+    for name in ("bands", "antennas", "site_types"):
+        yield f"- {ENTRY_TABLES[name][0]} `{name}`：" + "、".join(f"`{entry}`" for entry in getattr(known, name))
+    yield ""
+    for name, (zh, model) in ENTRY_TABLES.items():
+        title = f"`beams` 中的每一个（{zh}）" if name == "beams" else f"`[equipment.{name}.名称]` {zh}"
+        yield from (f"### {title}", "", head, *key_rows(model, ENTRY_ZH, f"{name}."), "")
+    yield from ("例：", "", "```toml", "[equipment.antennas.AAU5613]          # 工参“天线型号”列写 AAU5613 的小区用它",
+                'pattern = "antennas/AAU5613_2600.msi"', "", "[equipment.site_types.macro]           # 新建宏站改用 2.6 GHz",
+                'band = "n41"', 'antenna = "AAU5613"', "```", "")
 
 
 def study_file() -> str:
@@ -171,6 +242,7 @@ def study_file() -> str:
              "完整的例子见 [data/xikou/study.toml](../data/xikou/study.toml)。", ""]
     for table, model in settings_tables().items():
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
+        lines += equipment_lines(head) if table == "equipment" else ()
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
               *key_rows(LayerSource, SOURCE_ZH), "",
@@ -233,6 +305,13 @@ def tiers_table() -> str:
     return "\n".join(["| 层级 | 名称 | 系数 | 场所类别 |", "|---|---|---|---|", *rows])
 
 
+def exposure_table() -> str:
+    """Columns of the exposure screening, from ``tables/exposure.toml``."""
+    rows = [f"| `{name}` | {entry['zh']} | {entry['unit']} | {entry['said']} |"
+            for name, entry in load_exposure().columns.items()]
+    return "\n".join(["| 列 | 表头 | 单位 | 含义 |", "|---|---|---|---|", *rows])
+
+
 def formats_table(*kinds: str) -> str:
     """Formats of some kinds, from ``tables/formats.toml``."""
     rows = [f"| {entry.zh} | {'、'.join(f'`{suffix}`' for suffix in entry.suffixes)} | {entry.detects} | {entry.refuses} |"
@@ -250,7 +329,7 @@ def refused_table() -> str:
 BLOCKS = {"formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
                          "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
                          "refused": refused_table},
-          "outputs.md": {"fields": fields_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
+          "outputs.md": {"fields": fields_table, "exposure": exposure_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
 
 
 def filled(name: str) -> str:

@@ -19,10 +19,11 @@ _HOMES = {
     "layers": ("Layers", "file_verdicts", "inspect_layers", "layer_verdicts", "shift_plot"), "plan": ("Plan",),
     "surface": ("Surface", "build_surface"), "grid": ("study_geobox",),
     "coverage": ("Coverage", "predict_coverage", "merge_coverage", "sectors_of_stations", "sectors_of_sites",
-                 "visible"),
+                 "visible", "predict_tiles", "prepare_situation", "what_if", "measurement_samples", "fit_calibration",
+                 "cross_validate", "screen_exposure"),
     "gaps": ("assess_areas", "build_demand", "covered_share", "find_gaps", "rule_named"),
     "candidates": ("propose_sites",), "selection": ("max_cover", "select_sites"),
-    "export": ("write_plan", "write_shapefile"), "maps": ("write_review_map",),
+    "export": ("write_plan", "write_shapefile"), "maps": ("write_review_map", "plot_coverage", "plot_comparison"),
     "errors": ("SiteplanError", "StudyError", "LayerError"),
 }
 _WHERE = {name: room for room, names in _HOMES.items() for name in names}

@@ -75,8 +75,25 @@ class CoverageParams(Settings):
     micro_range_m: float = Field(600.0, ge=50, le=5000, description="micro sectors are computed to this distance, m")
     model_macro: Literal["auto", "uma", "rma"] = Field("auto", description="auto: uma where built up, else rma")
     built_share_uma: float = Field(0.05, ge=0, le=1, description="share of built pixels within 500 m that makes uma")
+    building_weight: float = Field(
+        0.25, ge=0, le=1, description="trust in line of sight over buildings: 1 = LOS or NLOS as the surface says, 0 = "
+                                     "their mean by the LOS probability of TR 38.901 everywhere")
+    diffraction_weight: float = Field(0.0, ge=0, le=1, description="share of the roofs' knife-edge loss that is added")
+    diffraction_cap_db: float = Field(30.0, ge=0, le=80, description="greatest knife-edge loss of roofs, dB")
+    terrain_diffraction: Literal["bullington", "knife_edge"] = Field(
+        "bullington", description="loss over the ground: Bullington (P.526) or its greatest single knife edge")
+    sight: Literal["sweep", "exact"] = Field("sweep", description="radial sweep, or an exact profile to every pixel")
     pattern_depth_db: float = Field(30.0, ge=0, le=40, description="greatest attenuation of the sector pattern, dB")
-    model_sigma_db: float = Field(8.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
+    pattern_scale: float = Field(0.5, ge=0, le=1, description="antenna attenuation times this (1 = as drawn)")
+    body_loss_db: float = Field(0.0, ge=0, le=20, description="loss by the user's body, dB; 0 = drive test")
+    load_share: float = Field(0.5, ge=0, le=1, description="share of resource elements that interfering sectors send")
+    noise_figure_db: float = Field(7.0, ge=0, le=20, description="noise figure of the receiver, dB")
+    indoor: bool = Field(True, description="signal inside buildings is predicted as well")
+    wall: Literal["low", "high"] = Field("low", description="wall loss of TR 38.901: plain or coated glass")
+    indoor_threshold_dbm: float | None = Field(
+        None, ge=-140, le=-40, description="SS-RSRP inside that counts as covered, dBm; threshold_dbm when absent")
+    calibration: str | None = Field(None, min_length=1, description="file of a model fitted to measurements (TOML)")
+    model_sigma_db: float = Field(12.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
     raise_above_roofs: bool = Field(True, description="macro antennas inside a building are put 3 m above its roof")
     tile_px: int = Field(1024, ge=64, le=8192, description="tile edge, pixels")
 
@@ -118,6 +135,14 @@ class SelectionParams(Settings):
     point_people: float = Field(200.0, ge=0, le=1e5, description="weight of a village point in a gap, people")
 
 
+class EquipmentParams(Settings):
+    """The ``[equipment]`` table: entries added to the package's table, or single keys of its entries changed."""
+
+    bands: dict[str, dict[str, Any]] = Field(default_factory=dict, description="carriers by name")
+    antennas: dict[str, dict[str, Any]] = Field(default_factory=dict, description="antennas by name")
+    site_types: dict[str, dict[str, Any]] = Field(default_factory=dict, description="what a new site carries, by kind")
+
+
 class StudyParams(Settings):
     """A whole study file."""
 
@@ -127,3 +152,4 @@ class StudyParams(Settings):
     gaps: GapParams = GapParams()
     candidates: CandidateParams = CandidateParams()
     selection: SelectionParams = SelectionParams()
+    equipment: EquipmentParams = EquipmentParams()

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 
 from siteplan.coverage import Coverage
+from siteplan.coverage._exposure import Exposure
 from siteplan.input_ledger import InputLedger
 from siteplan.selection import Selection
 from siteplan.surface import Surface
@@ -58,6 +59,9 @@ class Plan:
     ledger : InputLedger
     context : mapping of str -> GeoDataFrame
         Layers kept for the map and joins (towns, roads, water, ...).
+    exposure : Exposure or None
+        Screening of the sensitive buildings near proposed sites (predicted, no environmental assessment); None where
+        it was not made.
     timings, versions : mapping
         Seconds by stage; versions of siteplan and its libraries.
     """
@@ -82,6 +86,7 @@ class Plan:
     context: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    exposure: Exposure | None = None
 
     @property
     def proposed(self) -> gpd.GeoDataFrame:

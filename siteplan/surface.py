@@ -53,6 +53,8 @@ class Surface:
     has_clutter : bool
         True when the study has buildings or object heights at all. False means "not known", and line of sight is
         then a probability.
+    classes : ndarray of int16 (row, col) or None
+        Clutter class of each pixel, 0 = not known; None when the study has no such layer.
     """
 
     geobox: GeoBox
@@ -60,6 +62,7 @@ class Surface:
     clutter_m: Heights
     known: NDArray[np.bool_]
     has_clutter: bool
+    classes: NDArray[np.int16] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.geobox.shape)
@@ -81,7 +84,8 @@ class Surface:
 
 
 def build_surface(geobox: GeoBox, buildings: gpd.GeoDataFrame | None = None, ground: HeightRaster | None = None,
-                  heights: HeightRaster | None = None, ledger: InputLedger | None = None) -> Surface:
+                  heights: HeightRaster | None = None, ledger: InputLedger | None = None,
+                  classes: HeightRaster | None = None) -> Surface:
     """Bring ground, object heights and buildings onto the study grid.
 
     Parameters
@@ -96,6 +100,8 @@ def build_surface(geobox: GeoBox, buildings: gpd.GeoDataFrame | None = None, gro
         Heights of objects above the ground. Where buildings and this raster meet, the larger counts.
     ledger : InputLedger, optional
         Takes a line for every assumption.
+    classes : raster, optional
+        Clutter classes as whole numbers; the nearest pixel counts.
 
     Returns
     -------
@@ -117,7 +123,10 @@ def build_surface(geobox: GeoBox, buildings: gpd.GeoDataFrame | None = None, gro
     notes = InputLedger() if ledger is None else ledger
     ground_m, known = _ground(geobox, ground, notes)
     clutter_m, has_clutter = _clutter(geobox, buildings, heights, notes)
-    return Surface(geobox, ground_m, clutter_m, known, has_clutter)
+    codes = None
+    if classes is not None:
+        codes = np.nan_to_num(resample(classes.array, classes.geobox, geobox, "nearest"), nan=0.0).astype(np.int16)
+    return Surface(geobox, ground_m, clutter_m, known, has_clutter, codes)
 
 
 def _fitting(raster: HeightRaster, geobox: GeoBox, coarse: str, fine: str) -> Heights:

@@ -27,8 +27,8 @@ TIERS = {1: "党政机关及公共机构", 2: "学校医院等公共设施", 3: 
 class FakeCoverage(SimpleNamespace):
     """Arrays of the best 5G network, as ``Coverage`` gives them."""
 
-    def any_5g(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.rsrp, self.server, self.probability
+    def any_5g(self) -> SimpleNamespace:
+        return SimpleNamespace(rsrp_dbm=self.rsrp, server=self.server, probability=self.probability)
 
 
 def signal(geobox: GeoBox, sites: np.ndarray, seed: int) -> FakeCoverage:

@@ -56,7 +56,9 @@ def town(size: int = 121, seed: int = 5) -> Surface:
 
 
 def params(range_m: float = 400.0, **more) -> CoverageParams:
-    return CoverageParams(max_range_m=range_m, micro_range_m=min(range_m, 300.0), **more)
+    usual = {"max_range_m": range_m, "micro_range_m": min(range_m, 300.0), "building_weight": 1.0,
+             "pattern_scale": 1.0}
+    return CoverageParams(**{**usual, **more})
 
 
 def omni(x: float, y: float, name: str = "A", **more) -> pd.DataFrame:
@@ -95,9 +97,12 @@ def test_flat_ground_closed_form(model):
                                                           antenna.side_lobe_db)
     want = want - radio.path_loss_db(model, d, 3.5, 25.0, 1.5, True)
     want[d > 250] = np.nan
-    np.testing.assert_allclose(got.rsrp_dbm[0], want, atol=1e-4)
+    error = np.abs(got.rsrp_dbm[0] - want)
+    np.testing.assert_array_equal(np.isnan(got.rsrp_dbm[0]), np.isnan(want))
+    assert np.nanquantile(error, 0.9) < 0.005  # steps of 1/1024 dB, pattern linear between quarter degrees ...
+    assert np.nanmax(error) < 0.25  # ... and cutting the corner where the pattern's parabola meets its side lobe
     sigma = np.hypot(radio.shadow_sigma_db(model, True), 3.0)
-    np.testing.assert_allclose(got.probability[0], np.nan_to_num(ndtr((want + 105) / sigma)), atol=1e-5)
+    np.testing.assert_allclose(got.probability[0], np.nan_to_num(ndtr((want + 105) / sigma)), atol=5e-4)
     assert (got.server[0] == np.where(d > 250, -1, 0)).all()
 
 
@@ -110,8 +115,8 @@ def test_the_default_counts_the_error_of_the_model():
     over = np.nan_to_num(alone.rsrp_dbm[0].astype(float) + 105, nan=-np.inf)
     assert (over < -4).any()
     assert (over > 4).any()
-    np.testing.assert_allclose(alone.probability[0], ndtr(over / 4.0), atol=1.3e-4)
-    np.testing.assert_allclose(usual.probability[0], ndtr(over / np.sqrt(80.0)), atol=1.3e-4)  # hypot(4, 8)
+    np.testing.assert_allclose(alone.probability[0], ndtr(over / 4.0), atol=2.5e-4)
+    np.testing.assert_allclose(usual.probability[0], ndtr(over / np.sqrt(160.0)), atol=2.5e-4)  # hypot(4, 12)
 
 
 def test_sector_pattern_and_tilt():
@@ -126,7 +131,7 @@ def test_sector_pattern_and_tilt():
         down = np.degrees(np.arctan2(23.5, d))
         off = radio.pattern_loss_db(bearing - 90, down - 6, (65, 7), 30, antenna.side_lobe_db)
         want = 17.86 + antenna.gain_dbi - off - radio.path_loss_db("uma", d, 3.5, 25, 1.5, True)
-        assert got.rsrp_dbm[0, row, col] == pytest.approx(float(want), abs=1e-4)
+        assert got.rsrp_dbm[0, row, col] == pytest.approx(float(want), abs=8e-3)
 
 
 @pytest.mark.parametrize("model_sigma", [0.0, 5.0])
@@ -139,9 +144,9 @@ def test_without_clutter_sight_is_a_probability(model_sigma):
     clear, blocked = radio.path_loss_db("uma", d, 3.5, 25, 1.5, [True, False])
     off = radio.pattern_loss_db(0, np.degrees(np.arctan2(23.5, d)), (np.inf, 7), 15, 15)
     want = 17.86 + antenna.gain_dbi - off - (share * clear + (1 - share) * blocked)
-    assert got.rsrp_dbm[0, 30, 50] == pytest.approx(float(want), abs=1e-4)
+    assert got.rsrp_dbm[0, 30, 50] == pytest.approx(float(want), abs=8e-3)
     sigma = np.sqrt(share * 16 + (1 - share) * 36 + share * (1 - share) * (blocked - clear) ** 2 + model_sigma**2)
-    assert got.probability[0, 30, 50] == pytest.approx(float(ndtr((want + 105) / sigma)), abs=1.3e-4)
+    assert got.probability[0, 30, 50] == pytest.approx(float(ndtr((want + 105) / sigma)), abs=4e-4)
 
 
 def test_a_ridge_and_a_wall_shadow():
@@ -157,9 +162,10 @@ def test_a_ridge_and_a_wall_shadow():
     assert walled.rsrp_dbm[at] < open_ground.rsrp_dbm[at] - 10
     assert hidden.rsrp_dbm[at] < walled.rsrp_dbm[at]
     np.testing.assert_array_equal(walled.rsrp_dbm[:, :, :20], open_ground.rsrp_dbm[:, :, :20])
-    over = 300 - 25 + (23.5 / 300) * 180
-    loss = radio.free_space_loss_db(300, 3.5) + radio.knife_edge_loss_db(
-        over * np.sqrt(2 * 300 / (0.0857 * 180 * 120)))
+    profile = np.arange(31) * 10.0
+    heights = np.where((profile >= 150) & (profile < 190), 300.0, 0.0)
+    loss = radio.bullington_loss_db(profile / 1000, heights, 25.0, 1.5, 3.5)
+    loss += radio.free_space_loss_db(np.hypot(300, 23.5), 3.5)
     assert hidden.rsrp_dbm[at] == pytest.approx(float(17.86 + 11 - 12 * (4.48 / 7) ** 2 - loss), abs=1.5)
 
 
@@ -235,7 +241,7 @@ def test_empty_unknown_and_indoor():
     assert np.isnan(heard.probability[0][~known]).all()
     assert (heard.server[0][~known] == -1).all()
     four = predict_coverage(surface, omni(105, 105, technology="4G"), params())
-    rsrp, server, probability = four.any_5g()
+    rsrp, server, probability = four.any_5g()[:3]
     assert np.isnan(rsrp).all()
     assert (server == -1).all()
     assert (probability[known] == 0).all()

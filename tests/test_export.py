@@ -310,7 +310,7 @@ def fake_plan(table: gpd.GeoDataFrame, ledger: InputLedger, notices: tuple[str, 
         study={"name": "=试验", "notices": list(notices), "demand_zh": "人口(人)"}, proposed=table, ledger=ledger, inputs=(
             {"layer": "poles", "file": "=a.csv", "encoding": None, "crs": None, "datum": "", "rows_in": 3,
              "rows_made": 0, "rows_kept": 2, "rows_refused": 1, "verdict": "可用，有拒收", "why": "=拒收 1 行",
-             "bytes": 10, "sha256": "00"},), villages=areas, zones=areas)
+             "bytes": 10, "sha256": "00"},), villages=areas, zones=areas, exposure=None)
 
 
 def cells(path: Path, sheet: str) -> list[list[Any]]:
@@ -363,7 +363,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     folder = tmp_path_factory.mktemp("plan")
     layers = {**ground(folder), **villages(folder), **zones(folder), **poles(folder),
               **stations(folder, {"x": X0 + 50.0, "参考信号功率": 0.0})}
-    made = run(study(folder, layers, selection={"min_gain": 0.0}))
+    made = run(study(folder, layers, selection={"min_gain": 0.0, "max_yuan_per_gain": 1e8}))
     assert len(made.proposed)
     return made
 

@@ -6,19 +6,41 @@ by *ring*: all pixels at one squared pixel distance share a ring, so a logarithm
 
 Line of sight. Exact rule: the surface is sampled bilinearly between pixel centres at 1.0, 1.5, 2.0, ... pixels from
 the mast, the last sample at most e - 0.5 pixels away (e = distance of the receiver); seen = no sample above the sight
-line. Earth curvature is taken off the heights (``d^2 / (2 a_e)``), which bends the sight line straight.
-The sweep walks rays instead of one profile per pixel: the running greatest slope of a ray serves every pixel that
-lies nearest to this ray, so the work per pixel does not grow with the radius.
+line. Earth curvature is taken off the heights (``d^2 / (2 a_e)``), which bends the sight line straight. The sweep walks
+rays instead of one profile per pixel, so the work per pixel does not grow with the radius.
+
+Signals. A signal is ranked in whole steps of 1/1024 dB, and interference is summed in whole units of 2^-60 mW: maxima
+and sums of whole numbers do not depend on the order of work, so tiles, threads and merged parts give the same bits.
 
 All kernels are plain Python functions first (``.py_func``) and run with ``NUMBA_DISABLE_JIT=1`` as well.
 """
 
-from siteplan._kernels._sight import copy_window, diffraction_nu, exact_visible, profile_space, sweep, target_sight
-from siteplan._kernels._signal import add_sectors, knife_edge_db, merge_best, reach_mast
-from siteplan._kernels._tables import CLEAR_NU, Best, Disc, Losses, Mast, Sectors, build_disc
+from siteplan._kernels._disc import Disc, build_disc, copy_window
+from siteplan._kernels._exact import exact_visible, point_sight, point_space
+from siteplan._kernels._nouns import (
+    NO_SERVER,
+    OUT_OF_REACH_DB,
+    POWER_UNITS_PER_MW,
+    STEPS_PER_DB,
+    Limits,
+    Losses,
+    Pixels,
+    Sectors,
+    Servers,
+    empty_servers,
+)
+from siteplan._kernels._profiles import exact_sight, exact_terrain
+from siteplan._kernels._radiate import add_mast, attenuation, knife_edge_db, path_row, power_units
+from siteplan._kernels._reach import point_loss, reach_mast
+from siteplan._kernels._servers import decode_keys, encode_keys, fill_sinr, fuse_windows
+from siteplan._kernels._sweep import sweep_sight
+from siteplan._kernels._tables import CLEAR_NU, Mast
+from siteplan._kernels._terrain import sweep_terrain
 
 __all__ = [
-    "CLEAR_NU", "Best", "Disc", "Losses", "Mast", "Sectors", "add_sectors", "build_disc", "copy_window",
-    "diffraction_nu", "exact_visible", "knife_edge_db", "merge_best", "profile_space", "reach_mast", "sweep",
-    "target_sight",
+    "CLEAR_NU", "NO_SERVER", "OUT_OF_REACH_DB", "POWER_UNITS_PER_MW", "STEPS_PER_DB", "Disc", "Limits", "Losses",
+    "Mast", "Pixels", "Sectors", "Servers", "add_mast", "attenuation", "build_disc", "copy_window", "decode_keys",
+    "empty_servers", "encode_keys", "exact_sight", "exact_terrain", "exact_visible", "fill_sinr", "fuse_windows",
+    "knife_edge_db", "path_row", "point_loss", "point_sight", "point_space", "power_units", "reach_mast", "sweep_sight",
+    "sweep_terrain",
 ]

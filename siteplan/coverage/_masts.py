@@ -13,22 +13,17 @@ from numpy.typing import NDArray
 
 from siteplan._kernels import Disc, Losses, Mast, Sectors, build_disc
 from siteplan.constants import EARTH_RADIUS_EFFECTIVE_M
+from siteplan.coverage._antennas import pattern_tables
+from siteplan.coverage._calibration import Calibration, calibrated_power_dbm
 from siteplan.coverage._equipment import Equipment
+from siteplan.coverage._losses import calibrated_losses, ring_losses
+from siteplan.coverage._models import MODEL_NAMES, models_of
+from siteplan.coverage._spectrum import Spectrum, spectrum_of
+from siteplan.errors import ModelError
 from siteplan.grid import pixel_of
 from siteplan.params import CoverageParams
-from siteplan.radio import (
-    breakpoint_m,
-    free_space_loss_db,
-    knife_edge_nu,
-    los_probability,
-    path_loss_db,
-    shadow_sigma_db,
-)
+from siteplan.radio import wall_loss_db, wall_sigma_db
 from siteplan.surface import Surface
-
-BUILT_RADIUS_M = 500.0
-"""Distance within which the built share decides between uma and rma."""
-MODEL_NAMES = ("uma", "umi", "rma")
 
 
 @lru_cache(maxsize=8)
@@ -38,32 +33,53 @@ def disc_of(radius: int) -> Disc:
 
 
 @dataclass(frozen=True)
+class Patterns:
+    """Attenuation of every antenna that occurs, as tables over angle."""
+
+    horizontal_db: NDArray[np.float32]
+    """(antennas, 362)"""
+    vertical_db: NDArray[np.float32]
+    """(antennas, 722)"""
+    depth_db: NDArray[np.float32]
+    """(antennas,)"""
+
+
+@dataclass(frozen=True)
 class Masts:
     """Columns of the radiating sectors as arrays of one length, and what they stand on.
 
-    ``number`` is the row in the table of sectors; ``pattern`` is that of the kernels' ``Sectors``;
-    ``model`` an index of ``MODEL_NAMES``; ``radius`` in pixels.
+    ``number`` is the row in the table of sectors; ``model`` an index of ``MODEL_NAMES``; ``radius`` in pixels;
+    ``antenna`` a row of ``patterns``; ``spectrum`` is that of the whole table, ``carrier`` this sector's place in it;
+    ``calibrated`` tells whether the calibration holds for the sector's frequency.
     """
 
     surface: Surface
     params: CoverageParams
-    number: NDArray[np.int32]
+    calibration: Calibration | None
+    spectrum: Spectrum
+    patterns: Patterns
+    number: NDArray[np.int64]
     row: NDArray[np.int64]
     col: NDArray[np.int64]
     height_m: NDArray[np.float64]
     freq_ghz: NDArray[np.float64]
+    carrier: NDArray[np.int64]
+    calibrated: NDArray[np.bool_]
     radius: NDArray[np.int64]
     model: NDArray[np.int64]
-    pattern: NDArray[np.float64]
+    antenna: NDArray[np.int64]
+    azimuth_deg: NDArray[np.float32]
+    tilt_electrical_deg: NDArray[np.float32]
+    tilt_mechanical_deg: NDArray[np.float32]
+    power_dbm: NDArray[np.float32]
 
-    def groups(self, first: NDArray[Any] | None = None) -> list[NDArray[np.int64]]:
-        """Positions of the sectors that share a mast: place, height, reach and model (and ``first``, when given)."""
-        if self.number.size == 0:
+    def groups(self, among: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+        """Positions of the sectors that share a mast: place, height, reach and model; of ``among`` only, when given."""
+        chosen = np.arange(self.number.size) if among is None else among
+        if chosen.size == 0:
             return []
-        keys = [self.row, self.col, self.height_m, self.radius, self.model]
-        if first is not None:
-            keys.insert(0, first)
-        return split_runs(keys)
+        keys = [values[chosen] for values in (self.row, self.col, self.height_m, self.radius, self.model)]
+        return [chosen[run] for run in split_runs(keys)]
 
     def mast(self, i: int) -> Mast:
         """The mast of sector ``i`` as the kernels take it."""
@@ -74,11 +90,23 @@ class Masts:
 
     def sectors(self, chosen: NDArray[np.int64], serves: NDArray[np.bool_]) -> Sectors:
         """Sector arrays of the kernels; ``serves`` tells of each network whether the chosen sectors serve it."""
-        return Sectors(np.ascontiguousarray(self.pattern[:, chosen]), self.number[chosen], serves)
+        antenna, freq = self.antenna[chosen], float(self.freq_ghz[chosen[0]])
+        wall, sigma = 0.0, 0.0
+        if self.params.indoor:
+            wall = float(wall_loss_db(freq, self.params.wall))
+            sigma = float(wall_sigma_db(self.params.wall))
+        return Sectors(
+            self.azimuth_deg[chosen], self.tilt_electrical_deg[chosen], self.tilt_mechanical_deg[chosen],
+            self.power_dbm[chosen], self.patterns.depth_db[antenna], self.patterns.horizontal_db[antenna],
+            self.patterns.vertical_db[antenna], self.spectrum.load[self.number[chosen]], self.number[chosen],
+            int(self.carrier[chosen[0]]), np.flatnonzero(serves), wall, sigma,
+        )
 
 
 def split_runs(keys: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
     """Positions grouped by equal keys, groups sorted by the keys, positions rising inside each."""
+    if keys[0].size == 1:
+        return [np.zeros(1, np.int64)]
     order = np.lexsort(tuple(reversed(keys)))
     change = np.zeros(order.size, np.bool_)
     for key in keys:
@@ -86,64 +114,73 @@ def split_runs(keys: Sequence[NDArray[Any]]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(change))
 
 
-def prepare_masts(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, equipment: Equipment) -> Masts:
+def prepare_masts(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, equipment: Equipment,
+                  calibration: Calibration | None = None) -> Masts:
     """Arrays of the sectors that radiate outdoors."""
+    if calibration is not None and not surface.has_clutter:
+        raise ModelError("a calibration needs to know the buildings: the study has neither buildings nor heights")
     number = np.flatnonzero((sectors["kind"] != "indoor").to_numpy(bool))
     table = sectors.iloc[number]
     row, col = pixel_of(surface.geobox, table["x"].to_numpy(float), table["y"].to_numpy(float))
-    micro = (table["kind"] == "micro").to_numpy(bool)
-    metres = np.where(micro, params.micro_range_m, params.max_range_m)
+    names, antenna = np.unique(table["antenna"].astype(str).to_numpy(object).astype(str), return_inverse=True)
+    entries = [equipment.antennas[name] for name in names]
+    gain = np.array([entry.gain_dbi for entry in entries], np.float64)[antenna]
+    azimuth = table["azimuth_deg"].to_numpy(np.float64)
+    spectrum = spectrum_of(sectors, params.load_share, params.noise_figure_db)
+    calibrated = np.zeros(number.size, np.bool_)
+    if calibration is not None:
+        calibrated = table["freq_mhz"].between(calibration.freq_low_mhz, calibration.freq_high_mhz).to_numpy(bool)
+    lost = table["feeder_db"].to_numpy(np.float64) + params.body_loss_db
+    power = table["epre_dbm"].to_numpy(np.float64) + gain - lost
     return Masts(
-        surface, params, number.astype(np.int32), row, col, table["antenna_height_m"].to_numpy(np.float64),
-        table["freq_mhz"].to_numpy(np.float64) / 1000.0,
-        np.maximum(np.floor(metres / surface.pixel_m), 1).astype(np.int64),
-        _models(surface, row, col, micro, params), _pattern(table, params, equipment),
+        surface, params, calibration, spectrum, _patterns(equipment, names, params, calibration), number, row, col,
+        table["antenna_height_m"].to_numpy(np.float64), table["freq_mhz"].to_numpy(np.float64) / 1000.0,
+        spectrum.carrier_of[number], calibrated, reach_px(table["kind"], params, surface.pixel_m),
+        models_of(surface, table, row, col, params), antenna + names.size * (np.isnan(azimuth) + 2 * calibrated),
+        (np.nan_to_num(azimuth) % 360.0).astype(np.float32), table["tilt_electrical_deg"].to_numpy(np.float32),
+        table["tilt_mechanical_deg"].to_numpy(np.float32),
+        _trusted_dbm(power, table, calibrated, calibration).astype(np.float32),
     )
 
 
-def _pattern(table: pd.DataFrame, params: CoverageParams, equipment: Equipment) -> NDArray[np.float64]:
-    """Rows of ``Sectors.pattern`` for every sector."""
-    names = table["antenna"].astype(str).tolist()
-    fields = ("gain_dbi", "horizontal_deg", "vertical_deg", "depth_db", "side_lobe_db", "omni")
-    values = {name: [float(getattr(equipment.antennas[name], field)) for field in fields] for name in set(names)}
-    columns = np.array([values[name] for name in names], np.float64).reshape(-1, len(fields)).T
-    gain, horizontal, vertical, depth, side_lobe, omni = columns
-    azimuth = table["azimuth_deg"].to_numpy(np.float64)
-    round_ = np.isnan(azimuth) | (omni > 0)
-    depth = np.minimum(depth, params.pattern_depth_db)
-    return np.stack([
-        np.where(round_, 0.0, azimuth) % 360.0, table["tilt_deg"].to_numpy(np.float64),
-        table["epre_dbm"].to_numpy(np.float64) + gain, np.where(round_, 0.0, 1.0 / horizontal), 1.0 / vertical,
-        depth, np.minimum(side_lobe, depth),
-    ])
+def _trusted_dbm(power_dbm: NDArray[np.float64], table: pd.DataFrame, calibrated: NDArray[np.bool_],
+                 calibration: Calibration | None) -> NDArray[np.float64]:
+    """Power towards the beam; of sectors that stand already as far as the calibration trusts the table."""
+    if calibration is None:
+        return power_dbm
+    planned = np.zeros(len(table), np.bool_)
+    if "planned" in table:
+        planned = (table["planned"] == True).to_numpy(bool)  # noqa: E712 - NA is not planned
+    return np.where(calibrated & ~planned, calibrated_power_dbm(calibration, power_dbm), power_dbm)
 
 
-def _models(surface: Surface, row: NDArray[np.int64], col: NDArray[np.int64], micro: NDArray[np.bool_],
-            params: CoverageParams) -> NDArray[np.int64]:
-    """Model of each sector: umi for micro; macro as set, or by the built share around the mast.
+def reach_px(kind: pd.Series, params: CoverageParams, pixel_m: float) -> NDArray[np.int64]:
+    """How far each sector is computed, pixels; -1 for indoor ones, which do not radiate outdoors."""
+    metres = np.where((kind == "micro").to_numpy(bool), params.micro_range_m, params.max_range_m)
+    reach = np.maximum(np.floor(metres / pixel_m), 1).astype(np.int64)
+    return np.where((kind == "indoor").to_numpy(bool), -1, reach)
 
-    Where the study knows no clutter at all the share means nothing, and ``auto`` takes uma, the cautious one.
+
+def _patterns(equipment: Equipment, names: NDArray[Any], params: CoverageParams, calibration: Calibration | None,
+              ) -> Patterns:
+    """Tables of the named antennas: as drawn; without the horizontal plane; both again as the calibration scales them.
+
+    The rows are in blocks of ``names``, so a sector's row is its antenna's plus the size of the blocks before.
     """
-    model = np.full(row.size, MODEL_NAMES.index("umi"), np.int64)
-    macro = np.flatnonzero(~micro)
-    if params.model_macro != "auto" or not surface.has_clutter:
-        model[macro] = MODEL_NAMES.index("uma" if params.model_macro == "auto" else params.model_macro)
-        return model
-    built = surface.clutter_m > 0
-    reach = max(int(BUILT_RADIUS_M // surface.pixel_m), 1)
-    span = np.arange(-reach, reach + 1)
-    disc = span[:, None] ** 2 + span[None, :] ** 2 <= reach**2
-    places: dict[tuple[int, int], int] = {}
-    for i in macro:
-        place = (int(row[i]), int(col[i]))
-        if place not in places:
-            top, left = place[0] - reach, place[1] - reach
-            part = built[max(top, 0):place[0] + reach + 1, max(left, 0):place[1] + reach + 1]
-            mask = disc[max(-top, 0):max(-top, 0) + part.shape[0], max(-left, 0):max(-left, 0) + part.shape[1]]
-            urban = int((part & mask).sum()) >= params.built_share_uma * int(mask.sum())
-            places[place] = MODEL_NAMES.index("uma" if urban else "rma")
-        model[i] = places[place]
-    return model
+    scales = [(params.pattern_scale, params.pattern_scale, params.pattern_depth_db)]
+    if calibration is not None:
+        scales.append((calibration.pattern_scale_horizontal, calibration.pattern_scale_vertical,
+                       calibration.pattern_depth_db))
+    blocks: list[tuple[NDArray[np.float32], NDArray[np.float32], float]] = []
+    for across, along, deepest in scales:
+        drawn = [pattern_tables(equipment.antennas[name], equipment.pattern_of(str(name)), 100.0, 1.0)
+                 for name in names]
+        for flat in (1.0, 0.0):
+            blocks.extend((table * np.float32(across * flat), column * np.float32(along),
+                           min(depth * max(across, along), deepest)) for table, column, depth in drawn)
+    horizontal = np.array([np.append(table, table[1]) for table, _, _ in blocks], np.float32).reshape(-1, 362)
+    vertical = np.array([np.append(column, column[-1]) for _, column, _ in blocks], np.float32).reshape(-1, 722)
+    return Patterns(horizontal, vertical, np.array([depth for _, _, depth in blocks], np.float32))
 
 
 class LossTables:
@@ -151,37 +188,20 @@ class LossTables:
 
     def __init__(self, masts: Masts) -> None:
         self._masts = masts
-        self._known: dict[tuple[int, float, float, int], Losses] = {}
+        self._known: dict[tuple[int, float, float, int, bool], Losses] = {}
 
     def of(self, i: int) -> Losses:
         """Tables of sector ``i``."""
         masts = self._masts
-        key = (int(masts.model[i]), float(masts.height_m[i]), float(masts.freq_ghz[i]), int(masts.radius[i]))
-        if key not in self._known:
-            self._known[key] = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], disc_of(key[3]).distance, masts.surface,
-                                           masts.params)
-        return self._known[key]
-
-
-def ring_losses(model: str, height_m: float, freq_ghz: float, distance_px: NDArray[np.float64], surface: Surface,
-                params: CoverageParams) -> Losses:
-    """Path loss and its standard deviation by ring.
-
-    Row 0 holds pixels in the clear, row 1 blocked ones. Where the study knows no clutter, "in the clear" of the ground
-    does not mean in the clear of buildings: row 0 then holds the mean over the LOS probability of TR 38.901, and the
-    standard deviation of the mixture of both states (fading of each, and the spread between them).
-    """
-    d, h_ut = distance_px * surface.pixel_m, params.receiver_height_m
-    clear, blocked = (path_loss_db(model, d, freq_ghz, height_m, h_ut, los) for los in (True, False))
-    beyond = d > breakpoint_m(model, freq_ghz, height_m, h_ut)
-    sigma_clear = shadow_sigma_db(model, np.ones(d.shape, np.bool_), beyond)
-    sigma_blocked = shadow_sigma_db(model, np.zeros(d.shape, np.bool_))
-    if not surface.has_clutter:
-        share = los_probability(model, d, h_ut)
-        spread = share * (1.0 - share) * (blocked - clear) ** 2
-        sigma_clear = np.sqrt(share * sigma_clear**2 + (1.0 - share) * sigma_blocked**2 + spread)
-        clear = share * clear + (1.0 - share) * blocked
-    sigma = np.hypot(np.stack([sigma_clear, sigma_blocked]), params.model_sigma_db)
-    free, scale = free_space_loss_db(np.hypot(d, height_m - h_ut), freq_ghz), float(np.sqrt(freq_ghz))
-    limit = knife_edge_nu(blocked - free) / scale - 1e-6
-    return Losses(np.stack([clear, blocked]), sigma, free, limit, scale)
+        key = (int(masts.model[i]), float(masts.height_m[i]), float(masts.freq_ghz[i]), int(masts.radius[i]),
+               bool(masts.calibrated[i]))
+        found = self._known.get(key)
+        if found is None:
+            distance_m = disc_of(key[3]).distance * masts.surface.pixel_m
+            if masts.calibration is not None and key[4]:
+                found = calibrated_losses(masts.calibration, key[1], key[2], distance_m, masts.params)
+            else:
+                found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, masts.surface.has_clutter,
+                                    masts.params)
+            self._known[key] = found
+        return found

@@ -1,32 +1,63 @@
-"""Prediction: the best signal and the coverage probability of every pixel, per network."""
+"""Prediction: best and second server, SINR and coverage probability of every pixel, per network."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from siteplan._kernels import CLEAR_NU, Best, add_sectors, copy_window, merge_best, sweep
+from siteplan._kernels import (
+    CLEAR_NU,
+    Limits,
+    Mast,
+    Pixels,
+    Servers,
+    add_mast,
+    copy_window,
+    empty_servers,
+    exact_sight,
+    exact_terrain,
+    sweep_sight,
+    sweep_terrain,
+)
+from siteplan.coverage._assemble import Ranked, assemble, hide_unknown, probability_of
+from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, Masts, disc_of, prepare_masts, split_runs
 from siteplan.coverage._nouns import EVERY, Coverage, Network
-from siteplan.coverage._sectors import check_sectors
+from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._sectors import check_sectors, complete_sectors
+from siteplan.errors import ModelError
 from siteplan.params import CoverageParams
 from siteplan.surface import Surface
 
-PROBABILITY_STEPS = 4096.0
-"""Probabilities are multiples of 1/4096, far below what any model is worth, so that files stay small and exact."""
+Region = tuple[slice, slice]
+"""Rows and columns of a part of the grid."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every part of a prediction shares."""
+
+    masts: Masts
+    serves: NDArray[np.bool_]
+    """(radiating sectors, networks)"""
+    tables: LossTables
+    pixels: Pixels
+    top_m: NDArray[np.float32]
 
 
 def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoverageParams,
                      networks: Sequence[Network] | None = None, *, equipment: Equipment | None = None,
-                     workers: int | None = None) -> Coverage:
-    """Predict the outdoor coverage of sectors.
+                     workers: int | None = None, region: Region | None = None,
+                     calibration: Calibration | None = None) -> Coverage:
+    """Predict the coverage of sectors.
 
     Parameters
     ----------
@@ -41,11 +72,16 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
         Antenna patterns; the package's table when absent.
     workers : int, optional
         Threads; one per processor when absent. The result does not depend on it.
+    region : (slice, slice), optional
+        Rows and columns of the grid that are asked for; the whole grid when absent. Equal, bit for bit, to this part of
+        the whole; only the sectors that reach it are computed.
+    calibration : Calibration, optional
+        Model fitted to measurements; it takes the place of TR 38.901 for the sectors within its bands.
 
     Returns
     -------
     Coverage
-        ``server`` counts in the rows of ``sectors``.
+        ``server`` counts in the rows of ``sectors``; its geobox is that of the region.
 
     Raises
     ------
@@ -54,43 +90,113 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
 
     Notes
     -----
-    Path loss is TR 38.901 with line of sight decided over the surface (ground and clutter) by a radial sweep. Where the
-    ground alone cuts the sight line it is at least free space plus the knife edge of the ground obstacle of greatest
-    slope (P.526). Where the study knows no clutter, pixels that the ground leaves clear take the mean over the LOS
-    probability of TR 38.901. A mast stands at the centre of its pixel. ``params.tile_px`` groups masts into parts
-    that are computed with their halo and merged: it bounds memory and never changes the result.
+    Path loss is TR 38.901; line of sight is decided over the surface (ground and clutter) by a radial sweep, or by
+    exact profiles (``params.sight``), and trusted as far as ``params.building_weight`` says. Where the ground cuts the
+    sight line, or comes near it, the loss is at least free space plus the diffraction over the ground (Bullington,
+    ITU-R P.526), which no weight reduces. Where the study knows no clutter, pixels that the ground leaves clear take
+    the mean over the LOS probability of TR 38.901. A mast stands at the centre of its pixel. Threads work on bands of
+    rows, at most ``params.tile_px`` high where there are more of them than threads; bands never change the result.
     sigma of the probability is hypot(shadow fading of TR 38.901, ``params.model_sigma_db``).
     """
     table = load_equipment() if equipment is None else equipment
     check_sectors(surface, sectors, table)
-    chosen = tuple(Network(*network) for network in networks) if networks is not None else _occurring(sectors)
-    masts = prepare_masts(surface, sectors, params, table)
-    serves = _serves(sectors, chosen)[masts.number]
-    shape = (len(chosen), *tuple(surface.geobox.shape))
-    rsrp, z = np.full(shape, -np.inf, np.float32), np.full(shape, -np.inf, np.float32)
-    server = np.full(shape, -1, np.int32)
-    groups = [group for group in masts.groups() if serves[group].any()]
-    parts = _by_tile(masts, groups)
-    tables = LossTables(masts)
-    top = surface.top_m
-    threads = max(1, min(workers or os.cpu_count() or 1, len(parts)))
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(parts), threads):
-            batch = parts[start:start + threads]
-            for best in pool.map(lambda part: _predict_part(masts, part, serves, tables, top), batch):
-                merge_best(rsrp, server, z, best)
-    probability = (np.rint(ndtr(z) * PROBABILITY_STEPS) / PROBABILITY_STEPS).astype(np.float32)
-    rsrp[np.isneginf(rsrp)] = np.nan
-    rsrp[:, ~surface.known], probability[:, ~surface.known], server[:, ~surface.known] = np.nan, np.nan, -1
-    return Coverage(surface.geobox, chosen, rsrp, server, probability, tuple(map(str, sectors.index)),
-                    params.threshold_dbm)
+    chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
+    grids = receiver_pixels(surface, params, calibration), surface.top_m
+    job = make_job((surface, grids), sectors, params, table, chosen, calibration)
+    rows, cols = _span(surface, region)
+    threads = workers or os.cpu_count() or 1
+    servers = predict_servers(job, rows, cols, threads)
+    return coverage_of(job, servers, chosen, tuple(map(str, sectors.index)))
+
+
+def make_job(place: tuple[Surface, tuple[Pixels, NDArray[np.float32]]], sectors: pd.DataFrame, params: CoverageParams,
+             equipment: Equipment, networks: tuple[Network, ...], calibration: Calibration | None = None) -> Job:
+    """Arrays that every part of a prediction shares; ``place``: surface, (receivers' pixels, top of the surface)."""
+    surface, grids = place
+    masts = prepare_masts(surface, complete_sectors(sectors, equipment), params, equipment, calibration)
+    return Job(masts, _serves(sectors, networks)[masts.number], LossTables(masts), *grids)
+
+
+def _span(surface: Surface, region: Region | None) -> tuple[range, range]:
+    height, width = surface.geobox.shape
+    if region is None:
+        return range(height), range(width)
+    rows, cols = range(height)[region[0]], range(width)[region[1]]
+    if len(rows) == 0 or len(cols) == 0 or rows.step != 1 or cols.step != 1:
+        raise ModelError("a region must be a part of the grid, row by row and column by column")
+    return rows, cols
+
+
+def predict_servers(job: Job, rows: range, cols: range, threads: int) -> Servers:
+    """Servers of a part of the grid."""
+    masts, (networks, carriers) = job.masts, (job.serves.shape[1], len(job.masts.spectrum.carriers))
+    whole = empty_servers(rows.start, cols.start, (len(rows), len(cols)), networks, carriers, masts.params.indoor)
+    groups = masts.groups(_reaching(masts, rows, cols))
+    bands = _bands(masts, groups, rows, max(1, threads))
+    if len(bands) == 1:
+        _add_groups(job, groups, whole)
+        return whole
+    with ThreadPoolExecutor(min(threads, len(bands))) as pool:
+        for _ in pool.map(lambda band: _add_groups(job, groups, whole._replace(first_row=band[0], last_row=band[1])),
+                          bands):
+            pass
+    return whole
+
+
+def coverage_of(job: Job, servers: Servers, networks: tuple[Network, ...], sector_ids: tuple[str, ...]) -> Coverage:
+    """Servers as a Coverage; what is unknown is blank."""
+    surface, params = job.masts.surface, job.masts.params
+    rows = slice(servers.row0, servers.row0 + servers.best.shape[1])
+    cols = slice(servers.col0, servers.col0 + servers.best.shape[2])
+    inside_rsrp = inside_probability = None
+    if params.indoor:
+        building = surface.clutter_m[rows, cols] > 0
+        inside_rsrp, inside_probability = servers.indoor, probability_of(servers.indoor_z)
+        inside_rsrp[:, ~building], inside_probability[:, ~building] = np.nan, np.nan
+        inside_rsrp[np.isneginf(inside_rsrp)] = np.nan
+    ranked = Ranked(servers.best, servers.second, servers.above, servers.power, probability_of(servers.z), inside_rsrp,
+                    inside_probability)
+    hide_unknown(ranked, surface.known[rows, cols])
+    thresholds = params.threshold_dbm, indoor_threshold_dbm(params)
+    return assemble(surface.geobox[rows, cols], networks, ranked, sector_ids, thresholds, job.masts.spectrum)
+
+
+def indoor_threshold_dbm(params: CoverageParams) -> float:
+    """Threshold inside buildings, dBm."""
+    return params.threshold_dbm if params.indoor_threshold_dbm is None else params.indoor_threshold_dbm
+
+
+def predict_tiles(surface: Surface, sectors: pd.DataFrame, params: CoverageParams,
+                  networks: Sequence[Network] | None = None, *, equipment: Equipment | None = None,
+                  workers: int | None = None, calibration: Calibration | None = None,
+                  ) -> Iterator[tuple[Region, Coverage]]:
+    """Predict tile by tile, for grids whose coverage does not fit into memory.
+
+    Yields
+    ------
+    ((rows, cols), Coverage)
+        Slices of the grid and the coverage of this part, row of tiles by row of tiles; ``params.tile_px`` is the edge.
+
+    Raises
+    ------
+    ModelError
+        As :func:`predict_coverage`.
+    """
+    height, width = surface.geobox.shape
+    tile = params.tile_px
+    chosen = tuple(networks) if networks is not None else occurring_networks(sectors)
+    for row in range(0, height, tile):
+        for col in range(0, width, tile):
+            region = slice(row, min(row + tile, height)), slice(col, min(col + tile, width))
+            yield region, predict_coverage(surface, sectors, params, chosen, equipment=equipment, workers=workers,
+                                           region=region, calibration=calibration)
 
 
 def _split(text: object) -> list[str]:
     return [name for name in (part.strip() for part in str(text).split("|")) if name]
 
 
-def _occurring(sectors: pd.DataFrame) -> tuple[Network, ...]:
+def occurring_networks(sectors: pd.DataFrame) -> tuple[Network, ...]:
     """Networks that the sectors name, sorted; ``*`` only for technologies without a named one."""
     pairs = sectors[["networks", "technology"]].drop_duplicates()
     found = {Network(name, str(kind)) for text, kind in pairs.itertuples(index=False) for name in _split(text)}
@@ -111,42 +217,74 @@ def _serves(sectors: pd.DataFrame, networks: tuple[Network, ...]) -> NDArray[np.
     return out
 
 
-def _by_tile(masts: Masts, groups: list[NDArray[np.int64]]) -> list[list[NDArray[np.int64]]]:
-    """Groups of masts by the tile that holds them."""
-    if not groups:
-        return []
-    first = np.array([group[0] for group in groups])
-    tile = masts.params.tile_px
-    return [[groups[i] for i in run] for run in split_runs([masts.row[first] // tile, masts.col[first] // tile])]
+def _reaching(masts: Masts, rows: range, cols: range) -> NDArray[np.int64]:
+    """Positions of the sectors whose square of reach meets a part of the grid."""
+    near = ((masts.row + masts.radius >= rows.start) & (masts.row - masts.radius < rows.stop)
+            & (masts.col + masts.radius >= cols.start) & (masts.col - masts.radius < cols.stop))
+    return np.flatnonzero(near)
 
 
-def _predict_part(masts: Masts, groups: list[NDArray[np.int64]], serves: NDArray[np.bool_], tables: LossTables,
-                  top: NDArray[np.float32]) -> Best:
-    """Best signal of some masts on the part of the grid that they reach."""
+def _bands(masts: Masts, groups: list[NDArray[np.int64]], rows: range, threads: int) -> list[tuple[int, int]]:
+    """Bands of rows with about as much work in each: (first row, row after the last).
+
+    Threads write into bands of their own, so nothing has to be merged.
+    """
+    if not groups or threads == 1:
+        return [(rows.start, rows.stop)]
     first = np.array([group[0] for group in groups])
-    height, width = masts.surface.geobox.shape
-    row, col, reach = masts.row[first], masts.col[first], masts.radius[first]
-    row0, row1 = max(int((row - reach).min()), 0), min(int((row + reach).max()) + 1, height)
-    col0, col1 = max(int((col - reach).min()), 0), min(int((col + reach).max()) + 1, width)
-    shape = (serves.shape[1], row1 - row0, col1 - col0)
-    best = Best(row0, col0, np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int32),
-                np.full(shape, -np.inf, np.float32))
-    ground, two = masts.surface.ground_m, masts.surface.has_clutter
+    reach, row = masts.radius[first], masts.row[first]
+    ends = np.zeros(len(rows) + 1)
+    np.add.at(ends, np.clip(row - reach - rows.start, 0, len(rows)), reach)
+    np.add.at(ends, np.clip(row + reach + 1 - rows.start, 0, len(rows)), -reach)
+    work = np.cumsum(np.cumsum(ends[:-1]))
+    count = min(max(threads, -(-len(rows) // masts.params.tile_px)), len(rows))
+    cuts = np.unique(np.searchsorted(work, work[-1] * np.arange(1, count) / count))
+    edges = [rows.start, *(int(cut) + rows.start for cut in cuts if 0 < cut < len(rows)), rows.stop]
+    return list(pairwise(edges))
+
+
+def _add_groups(job: Job, groups: list[NDArray[np.int64]], servers: Servers) -> None:
+    """Add the masts that reach the rows in work."""
+    masts = job.masts
+    part = (servers.first_row, servers.last_row, servers.col0, servers.col0 + servers.best.shape[2])
+    limits = Limits(masts.params.threshold_dbm, indoor_threshold_dbm(masts.params))
+    plain = job.pixels._replace(extra_db=np.zeros((0, 0), np.float32))
     for group in groups:
+        row, reach = masts.row[group[0]], masts.radius[group[0]]
+        if row + reach < servers.first_row or row - reach >= servers.last_row:
+            continue
         mast, disc = masts.mast(int(group[0])), disc_of(int(masts.radius[group[0]]))
-        edge = 2 * disc.radius + 3
-        ground_window = np.empty((edge, edge), np.float32)
-        copy_window(ground, mast.row, mast.col, disc.radius + 1, ground_window)
-        top_window = ground_window
-        if two:
-            top_window = np.empty((edge, edge), np.float32)
-            copy_window(top, mast.row, mast.col, disc.radius + 1, top_window)
-        sight = np.zeros(disc.ring.shape, np.bool_), np.full(disc.ring.shape, CLEAR_NU, np.float32)
-        corner_row, corner_col = mast.row - disc.radius, mast.col - disc.radius
-        within = (-corner_row, height - corner_row, -corner_col, width - corner_col)
-        sweep(top_window, ground_window, two, mast, disc, within, *sight)
-        for same in split_runs([masts.freq_ghz[group], *serves[group].T]):
+        sight = sight_windows(job, mast, int(masts.radius[group[0]]), part)
+        serves = job.serves[group]
+        for same in split_runs([masts.carrier[group], masts.freq_ghz[group], *serves.T]):
             chosen = group[same]
-            add_sectors(ground, mast, disc, sight, tables.of(int(chosen[0])), masts.sectors(chosen, serves[chosen[0]]),
-                        masts.params.threshold_dbm, best)
-    return best
+            pixels = job.pixels if masts.calibrated[chosen[0]] else plain
+            add_mast(pixels, mast, disc, sight, job.tables.of(int(chosen[0])),
+                     masts.sectors(chosen, job.serves[chosen[0]]), limits, servers)
+
+
+def sight_windows(job: Job, mast: Mast, radius: int, part: tuple[int, int, int, int],
+                  ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Nu of the top surface and of the ground around a mast; ``part``: rows and columns of the grid asked for."""
+    disc, params = disc_of(radius), job.masts.params
+    edge, size = 2 * radius + 3, 2 * radius + 1
+    corner_row, corner_col = mast.row - radius, mast.col - radius
+    within = (max(part[0] - corner_row, 0), min(part[1] - corner_row, size),
+              max(part[2] - corner_col, 0), min(part[3] - corner_col, size))
+    ground = np.empty((edge, edge), np.float32)
+    copy_window(job.masts.surface.ground_m, mast.row, mast.col, radius + 1, ground)
+    exact = params.sight == "exact"
+    over = exact_sight if exact else sweep_sight
+    terrain = over
+    nu_ground = np.full((size, size), CLEAR_NU, np.float32)
+    if params.terrain_diffraction == "bullington":
+        (exact_terrain if exact else sweep_terrain)(ground, mast, disc, within, nu_ground)
+    else:
+        terrain(ground, ground, mast, disc, within, nu_ground)
+    if not job.masts.surface.has_clutter:
+        return nu_ground, nu_ground
+    top = np.empty((edge, edge), np.float32)
+    copy_window(job.top_m, mast.row, mast.col, radius + 1, top)
+    nu_top = np.full((size, size), CLEAR_NU, np.float32)
+    over(top, ground, mast, disc, within, nu_top)
+    return nu_top, nu_ground

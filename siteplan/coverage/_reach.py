@@ -11,9 +11,11 @@ from scipy.sparse import csc_matrix
 from scipy.special import ndtr, ndtri
 
 from siteplan._kernels import reach_mast
+from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs
-from siteplan.coverage._sectors import check_sectors
+from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._sectors import check_sectors, complete_sectors
 from siteplan.errors import ModelError
 from siteplan.grid import inside
 from siteplan.params import CoverageParams
@@ -37,7 +39,8 @@ class Reach:
 
 
 def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, rows: ArrayLike,
-                      cols: ArrayLike, *, floor: float = 0.01, equipment: Equipment | None = None) -> Reach:
+                      cols: ArrayLike, *, floor: float = 0.01, equipment: Equipment | None = None,
+                      calibration: Calibration | None = None) -> Reach:
     """Probability that each candidate site covers each point.
 
     Parameters
@@ -51,6 +54,7 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     floor : float
         Smaller probabilities are left out; above 0 and below 1.
     equipment : Equipment, optional
+    calibration : Calibration, optional
 
     Returns
     -------
@@ -78,10 +82,11 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     starts = np.searchsorted(row[order], np.arange(surface.geobox.shape[0] + 1)).astype(np.int64)
     points = starts, col[order]
     site_ids, code = np.unique(sectors["site_id"].astype(str).to_numpy(object).astype(str), return_inverse=True)
-    masts = prepare_masts(surface, sectors, params, table)
+    masts = prepare_masts(surface, complete_sectors(sectors, table), params, table, calibration)
     code = code[masts.number]
     tables, everyone = LossTables(masts), np.ones(1, np.bool_)
-    heights = np.ascontiguousarray(surface.top_m), np.ascontiguousarray(surface.ground_m), surface.has_clutter
+    pixels, nothing = receiver_pixels(surface, params, calibration), np.zeros((0, 0), np.float32)
+    heights = np.ascontiguousarray(surface.top_m), pixels.ground_m, surface.has_clutter
     best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
     limits = params.threshold_dbm, float(ndtri(floor))
     found_points: list[np.ndarray] = []
@@ -89,11 +94,12 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     counts = np.zeros(site_ids.size, np.int64)
     for site in split_runs([code]) if code.size else []:
         count = np.zeros(1, np.int64)
-        columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.freq_ghz)
+        columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.carrier)
         for same in split_runs([part[site] for part in columns]):
             chosen = site[same]
             i = int(chosen[0])
-            reach_mast(heights, masts.mast(i), disc_of(int(masts.radius[i])), tables.of(i),
+            extra = pixels.extra_db if masts.calibrated[i] else nothing
+            reach_mast((*heights, extra), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(i),
                        masts.sectors(chosen, everyone), limits, points, (best_z, touched, count))
         hit = np.sort(touched[:count[0]])
         found_points.append(order[hit])

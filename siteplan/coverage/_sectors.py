@@ -10,12 +10,25 @@ from numpy.typing import NDArray
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.errors import ModelError
 from siteplan.grid import inside, pixel_of
+from siteplan.schema import normalise_word
 from siteplan.surface import Surface
 
-SECTOR_COLUMNS = ("x", "y", "antenna_height_m", "azimuth_deg", "tilt_deg", "freq_mhz", "epre_dbm", "antenna", "kind",
-                  "networks", "technology")
-"""Columns of a table of sectors (index ``sector_id``); ``networks`` are joined by ``|``, ``*`` = all."""
+SECTOR_COLUMNS = ("x", "y", "antenna_height_m", "azimuth_deg", "tilt_electrical_deg", "tilt_mechanical_deg",
+                  "freq_mhz", "bandwidth_mhz", "scs_khz", "epre_dbm", "feeder_db", "load_share", "antenna", "kind",
+                  "networks", "technology", "tilt_deg")
+"""Columns of a table of sectors (index ``sector_id``); ``networks`` are joined by ``|``, ``*`` = all; ``azimuth_deg``
+NaN = omni; ``load_share`` NaN = the study's; ``tilt_deg`` = electrical + mechanical."""
 KINDS = ("macro", "micro", "indoor")
+_FILLED = ("tilt_electrical_deg", "tilt_mechanical_deg", "tilt_deg", "bandwidth_mhz", "scs_khz", "feeder_db",
+           "load_share")
+"""Columns that :func:`complete_sectors` fills."""
+MODELS = ("uma", "umi", "rma")
+"""Values of the optional column ``model``."""
+_LIMITS = {"antenna_height_m": (0.0, 1000.0), "tilt_electrical_deg": (-90.0, 90.0),
+           "tilt_mechanical_deg": (-90.0, 90.0), "tilt_deg": (-90.0, 90.0), "freq_mhz": (100.0, 100_000.0),
+           "bandwidth_mhz": (1.0, 2000.0), "scs_khz": (15.0, 240.0), "epre_dbm": (-100.0, 70.0),
+           "feeder_db": (0.0, 50.0), "load_share": (0.0, 1.0)}
+"""Least and greatest value; an antenna height of 0 is refused as well."""
 
 
 def planned_tilt_deg(height_m: float, radius_m: float, vertical_deg: float) -> float:
@@ -31,38 +44,122 @@ def planned_tilt_deg(height_m: float, radius_m: float, vertical_deg: float) -> f
     return float(np.round(2.0 * (np.degrees(np.arctan2(height_m, radius_m)) + vertical_deg / 2.0)) / 2.0)
 
 
-def sectors_of_stations(stations: gpd.GeoDataFrame) -> pd.DataFrame:
+def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None = None) -> pd.DataFrame:
     """Table of sectors of the existing stations.
 
     Parameters
     ----------
     stations : GeoDataFrame
         Layer ``stations``: points in the study CRS, one row per sector, index ``sector_id``, everything filled.
+    equipment : Equipment, optional
+        Antennas and bands; the package's table when absent.
 
     Returns
     -------
     DataFrame
-        ``SECTOR_COLUMNS``, same index and order. The antenna follows kind, technology and frequency: pole antenna for
-        micro, omni without azimuth, active array for 5G from 2.3 GHz, else a passive panel.
+        ``SECTOR_COLUMNS``, same index and order. The antenna is the one that ``antenna`` names where the equipment has
+        it; else it follows from kind, technology and frequency: pole antenna for micro, omni without azimuth, active
+        array for 5G from 2.3 GHz, else a passive panel. Width and subcarrier spacing are those of the nearest band, the
+        feeder loss that of the antenna, where the stations do not say. Of the total tilt all is electrical but what
+        stands in ``tilt_mechanical_deg``.
     """
-    kind = stations["kind"].astype(str)
-    freq = stations["freq_mhz"].astype(float)
-    azimuth = stations["azimuth_deg"].astype(float)
-    technology = stations["technology"].astype(str)
-    antenna = np.select(
-        [kind == "indoor", kind == "micro", azimuth.isna(), freq < 1000.0, (technology == "5G") & (freq >= 2300.0)],
-        ["indoor", "pole_micro", "macro_omni", "panel_700", "macro_64t"], default="panel_passive",
-    )
-    return pd.DataFrame(
+    out = pd.DataFrame(
         {
             "x": stations.geometry.x.astype(float), "y": stations.geometry.y.astype(float),
-            "antenna_height_m": stations["antenna_height_m"].astype(float), "azimuth_deg": azimuth,
-            "tilt_deg": stations["tilt_deg"].astype(float), "freq_mhz": freq,
-            "epre_dbm": stations["epre_dbm"].astype(float), "antenna": antenna, "kind": kind,
-            "networks": stations["network"].astype(str), "technology": technology,
-        },
-        index=pd.Index(stations.index.astype(str), name="sector_id"),
-    )
+            "antenna_height_m": stations["antenna_height_m"].astype(float),
+            "azimuth_deg": stations["azimuth_deg"].astype(float), "tilt_deg": stations["tilt_deg"].astype(float),
+            "tilt_mechanical_deg": _given(stations, "tilt_mechanical_deg").fillna(0.0),
+            "freq_mhz": stations["freq_mhz"].astype(float), "bandwidth_mhz": _given(stations, "bandwidth_mhz"),
+            "scs_khz": _given(stations, "scs_khz"), "epre_dbm": stations["epre_dbm"].astype(float),
+            "feeder_db": _given(stations, "feeder_db"), "load_share": _given(stations, "load_share"),
+            "kind": stations["kind"].astype(str), "networks": stations["network"].astype(str),
+            "technology": stations["technology"].astype(str),
+        })
+    out.index = pd.Index(stations.index.astype(str), name="sector_id")
+    table = load_equipment() if equipment is None else equipment
+    usual = _usual_antenna(out)
+    if "antenna" in stations:
+        named = antenna_names(stations["antenna"], table).to_numpy(object)
+        usual = np.where(pd.isna(named), usual, named)
+    return complete_sectors(out.assign(antenna=usual), table)
+
+
+def _given(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column of numbers, NaN where the table has none."""
+    values = table[name].to_numpy(np.float64, na_value=np.nan) if name in table else np.full(len(table), np.nan)
+    return pd.Series(values, index=table.index)
+
+
+def _usual_antenna(sectors: pd.DataFrame) -> NDArray[np.object_]:
+    """Antenna of sectors that name none."""
+    kind, freq, technology = sectors["kind"], sectors["freq_mhz"], sectors["technology"]
+    conditions = [kind == "indoor", kind == "micro", sectors["azimuth_deg"].isna(), freq < 1000.0,
+                  (technology == "5G") & (freq >= 2300.0)]
+    chosen = ["indoor", "pole_micro", "macro_omni", "panel_700", "macro_64t"]
+    return np.select(conditions, chosen, default="panel_passive").astype(object)
+
+
+def antenna_names(names: pd.Series, equipment: Equipment) -> pd.Series:
+    """Antennas of the equipment that texts name, case, blanks and width apart; missing where there is none such.
+
+    Examples
+    --------
+    >>> antenna_names(pd.Series(["Macro_64T", "AAU5613", None]), load_equipment()).fillna("").tolist()
+    ['macro_64t', '', '']
+    """
+    known = {normalise_word(name): name for name in sorted(equipment.antennas, reverse=True)}
+    found = [None if pd.isna(text) else known.get(normalise_word(str(text))) for text in names]
+    return pd.Series(found, index=names.index, dtype="str")
+
+
+def complete_sectors(sectors: pd.DataFrame, equipment: Equipment) -> pd.DataFrame:
+    """The table with every column of ``SECTOR_COLUMNS``, in that order, further columns behind.
+
+    Parameters
+    ----------
+    sectors : DataFrame
+        At least ``x, y, antenna_height_m, azimuth_deg, freq_mhz, epre_dbm, antenna, kind, networks, technology`` and a
+        tilt: ``tilt_deg``, or one or both of its parts.
+    equipment : Equipment
+
+    Returns
+    -------
+    DataFrame
+        A new table. Missing columns and NaN are filled: width and subcarrier spacing from the nearest band of the
+        technology, feeder loss from the antenna, mechanical tilt 0, electrical tilt the rest of the total;
+        ``load_share`` stays NaN (the study's).
+
+    Examples
+    --------
+    >>> row = {"x": 5.0, "y": 5.0, "antenna_height_m": 30.0, "azimuth_deg": 0.0, "tilt_deg": 6.0, "freq_mhz": 3450.0,
+    ...        "epre_dbm": 17.8, "antenna": "macro_64t", "kind": "macro", "networks": "*", "technology": "5G"}
+    >>> full = complete_sectors(pd.DataFrame([row], index=["A"]), load_equipment())
+    >>> full.loc["A", ["tilt_electrical_deg", "bandwidth_mhz", "scs_khz", "feeder_db"]].tolist()
+    [6.0, 100.0, 30.0, 0.0]
+    """
+    mechanical = _given(sectors, "tilt_mechanical_deg").fillna(0.0)
+    total = _given(sectors, "tilt_deg")
+    electrical = _given(sectors, "tilt_electrical_deg")
+    electrical = electrical.where(electrical.notna(), total - mechanical)
+    pairs = pd.Series(list(zip(sectors["freq_mhz"].astype(float), sectors["technology"].astype(str), strict=True)),
+                      index=sectors.index, dtype=object)
+    width, spacing, feeder = (_given(sectors, name) for name in ("bandwidth_mhz", "scs_khz", "feeder_db"))
+    known = {band.technology for band in equipment.bands.values()}
+    bands = {pair: equipment.band_of(*pair) for pair in pairs[width.isna() | spacing.isna()].unique()
+             if np.isfinite(pair[0]) and pair[1] in known}
+    band_width, band_spacing = (
+        pairs.map({pair: float(getattr(band, name)) for pair, band in bands.items()}).astype(float)
+        for name in ("bandwidth_mhz", "scs_khz"))
+    losses = {name: antenna.feeder_db for name, antenna in equipment.antennas.items()}
+    filled = {
+        "tilt_electrical_deg": electrical, "tilt_mechanical_deg": mechanical, "tilt_deg": electrical + mechanical,
+        "bandwidth_mhz": width.fillna(band_width), "scs_khz": spacing.fillna(band_spacing),
+        "feeder_db": feeder.fillna(sectors["antenna"].map(losses).astype(float)).fillna(0.0),
+        "load_share": _given(sectors, "load_share"),
+    }
+    out = sectors.assign(**filled)
+    more = [name for name in out.columns if name not in SECTOR_COLUMNS]
+    return out[[*(name for name in SECTOR_COLUMNS if name in out.columns), *more]]
 
 
 def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None,
@@ -94,6 +191,7 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
     The tilt of a sector with an azimuth is :func:`planned_tilt_deg` of its height and the site's ``tilt_radius_m``;
     where that is absent, not finite or not positive, of the planning radius of its kind. Practice takes the distance of
     the nearest site / 1.5, so that a lone tower looks further than one in a dense network. Omni sectors have tilt 0.
+    All of the tilt is electrical.
     """
     table = load_equipment() if equipment is None else equipment
     unknown = sorted(set(sites["kind"].astype(str)) - set(table.site_types))
@@ -114,15 +212,16 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
             parts.append(pd.DataFrame({
                 "x": sites.geometry.x.to_numpy(float)[chosen], "y": sites.geometry.y.to_numpy(float)[chosen],
                 "antenna_height_m": heights, "azimuth_deg": float(azimuth),
-                "tilt_deg": np.asarray(tilts, float) if kind.azimuths_deg else 0.0,
-                "freq_mhz": band.freq_mhz, "epre_dbm": table.epre_dbm(name), "antenna": kind.antenna, "kind": name,
+                "tilt_electrical_deg": np.asarray(tilts, float) if kind.azimuths_deg else 0.0,
+                "freq_mhz": band.freq_mhz, "bandwidth_mhz": band.bandwidth_mhz, "scs_khz": float(band.scs_khz),
+                "epre_dbm": table.epre_dbm(name), "antenna": kind.antenna, "kind": name,
                 "networks": serves[chosen], "technology": band.technology,
                 "site_id": sites.index.astype(str).to_numpy(object)[chosen], "_place": chosen, "_number": number,
             }))
     out = pd.concat(parts, ignore_index=True).sort_values(["_place", "_number"], kind="stable")
     ids = out["site_id"].astype(str) + "-" + out["_number"].astype(str)
     out.index = pd.Index(ids.to_numpy(object), name="sector_id", dtype="str")
-    return out[[*SECTOR_COLUMNS, "site_id"]]
+    return complete_sectors(out.drop(columns=["_place", "_number"]), table)
 
 
 def _tilt_radius_m(sites: gpd.GeoDataFrame) -> NDArray[np.float64]:
@@ -179,27 +278,51 @@ def below_roof(surface: Surface, sectors: pd.DataFrame) -> pd.Series:
 
 
 def check_sectors(surface: Surface, sectors: pd.DataFrame, equipment: Equipment) -> None:
-    """Raise one ModelError with everything that is wrong with a table of sectors."""
-    missing = [name for name in SECTOR_COLUMNS if name not in sectors.columns]
+    """Raise one ModelError with everything that is wrong with a table of sectors.
+
+    Parameters
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        As :func:`complete_sectors` takes it; what that fills in may be missing.
+    equipment : Equipment
+
+    Raises
+    ------
+    ModelError
+        A column is missing, a value missing, not finite or out of bounds, an antenna or kind unknown, an id twice, a
+        mast outside of the grid.
+    """
+    given = set(sectors.columns)
+    missing = [name for name in SECTOR_COLUMNS if name not in given and name not in _FILLED]
+    if not given & {"tilt_deg", "tilt_electrical_deg"}:
+        missing.append("tilt_electrical_deg")
     if missing:
         raise ModelError(f"table of sectors lacks the columns {', '.join(missing)}")
-    faults: list[str] = []
-    if not sectors.index.is_unique:
-        faults.append("sector ids are not unique")
-    for name in ("x", "y", "antenna_height_m", "tilt_deg", "freq_mhz", "epre_dbm"):
-        bad = ~np.isfinite(sectors[name].to_numpy(float))
-        if name in ("antenna_height_m", "freq_mhz"):
-            bad |= ~(sectors[name].to_numpy(float) > 0)
+    full = complete_sectors(sectors, equipment)
+    faults = [] if sectors.index.is_unique else ["sector ids are not unique"]
+    for name in ("x", "y", *_LIMITS):
+        values = full[name].to_numpy(float)
+        low, high = _LIMITS.get(name, (-np.inf, np.inf))
+        bad = ~np.isfinite(values) | (values < low) | (values > high)
+        if name == "load_share":
+            bad &= ~np.isnan(values)
+        if name == "antenna_height_m":
+            bad |= values <= 0.0
         if bad.any():
-            faults.append(f"{name} is missing or not positive: {_some(sectors.index[bad])}")
-    for name, known in (("kind", KINDS), ("antenna", tuple(equipment.antennas))):
-        bad = ~sectors[name].isin(known).to_numpy(bool)
+            bounds = f" or not in {low:g}..{high:g}" if np.isfinite(low) else ""
+            faults.append(f"{name} is missing{bounds}: {_some(full.index[bad])}")
+    if np.isinf(full["azimuth_deg"].to_numpy(float)).any():
+        faults.append(f"azimuth_deg is infinite: {_some(full.index[np.isinf(full['azimuth_deg'].to_numpy(float))])}")
+    words = {"kind": KINDS, "antenna": tuple(equipment.antennas), **({"model": MODELS} if "model" in given else {})}
+    for name, known in words.items():
+        bad = ~full[name].isin(known).to_numpy(bool) & ((name != "model") | full[name].notna().to_numpy(bool))
         if bad.any():
-            faults.append(f"{name} is not one of {', '.join(known)}: {_some(sectors.index[bad])}")
+            faults.append(f"{name} is not one of {', '.join(known)}: {_some(full.index[bad])}")
     if not faults:
-        away = ~on_grid(surface, sectors).to_numpy(bool) & (sectors["kind"] != "indoor").to_numpy(bool)
+        away = ~on_grid(surface, full).to_numpy(bool) & (full["kind"] != "indoor").to_numpy(bool)
         if away.any():
-            faults.append(f"masts outside of the study grid: {_some(sectors.index[away])}")
+            faults.append(f"masts outside of the study grid: {_some(full.index[away])}")
     if faults:
         raise ModelError("table of sectors cannot be used: " + "; ".join(faults))
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
+from siteplan.export._exposure import write_exposure_csv
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
 from siteplan.export._staging import write_files
@@ -142,7 +143,7 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("areas.gpkg", _write_areas),
     ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.villages)).reset_index(), path)),
     ("zones.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.zones)).reset_index(), path)),
-    ("ledger.xlsx", write_ledger),
+    ("exposure.csv", write_exposure_csv), ("ledger.xlsx", write_ledger),
     ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )

@@ -14,16 +14,22 @@ from rasterio.shutil import copy as copy_raster
 from siteplan.coverage import Coverage
 from siteplan.errors import ExportError
 
-RSRP_STEPS = 64.0
-"""Signal is written in steps of 1/64 dB: the files are a third of the size."""
+RSRP_STEPS, SINR_STEPS = 64.0, 16.0
+"""Signal is written in steps of 1/64 dB, SINR of 1/16 dB: the files are a third of the size."""
 
 
 def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
-    """Bands of a coverage file: best 5G signal, best server, probability; then each network's probability."""
-    rsrp, server, probability = coverage.any_5g()
-    bands = {"best_rsrp_dbm 任一5G网络": np.rint(rsrp * RSRP_STEPS) / RSRP_STEPS,
-             "best_server 主服小区序号": server.astype(np.float32),
-             "probability 覆盖概率 任一5G网络": probability}
+    """Bands of a coverage file: what holds for the best 5G network at each pixel; then each network's probability."""
+    best = coverage.any_5g()
+    bands = {"best_rsrp_dbm 任一5G网络": np.rint(best.rsrp_dbm * RSRP_STEPS) / RSRP_STEPS,
+             "best_server 主服小区序号": best.server.astype(np.float32),
+             "probability 覆盖概率 任一5G网络": best.probability,
+             "second_server 次强小区序号": best.second_server.astype(np.float32),
+             "servers_above 达标小区数": best.servers_above.astype(np.float32),
+             "sinr_db 信干噪比": np.rint(best.sinr_db * SINR_STEPS) / SINR_STEPS}
+    if best.indoor_rsrp_dbm is not None and best.indoor_probability is not None:
+        bands["indoor_rsrp_dbm 室内信号"] = np.rint(best.indoor_rsrp_dbm * RSRP_STEPS) / RSRP_STEPS
+        bands["indoor_probability 室内覆盖概率"] = best.indoor_probability
     for number, network in enumerate(coverage.networks):
         bands[f"probability 覆盖概率 {network.name} {network.technology}"] = coverage.probability[number]
     return bands

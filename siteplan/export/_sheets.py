@@ -1,4 +1,4 @@
-"""The workbook ``ledger.xlsx``: venues to open by department, and the input ledger."""
+"""The workbook ``ledger.xlsx``: venues to open by department, areas, exposure screening, and the input ledger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from siteplan.export._check import add_ledger_sheets
 from siteplan.export._detailed_plan import site_fields
+from siteplan.export._exposure import add_exposure_sheets
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH
 from siteplan.plan import Plan, percent_down
@@ -72,7 +73,7 @@ def department_rows(plan: Plan) -> list[list[Any]]:
 
 
 def write_ledger(plan: Plan, path: Path) -> None:
-    """Write the workbook: 开放台账, 部门汇总, 行政村, 重点区域, 数据问题清单, 输入文件.
+    """Write the workbook: 开放台账, 部门汇总, 行政村, 重点区域, 电磁环境筛查, 扇区达标距离, 数据问题清单, 输入文件.
 
     Text is never taken for a formula or a link.
     """
@@ -87,5 +88,7 @@ def write_ledger(plan: Plan, path: Path) -> None:
         if len(table):
             unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"
             add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
+    if plan.exposure is not None:
+        add_exposure_sheets(book, plan, notes)
     add_ledger_sheets(book, plan.ledger, plan.inputs, notes)
     book.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ WORKBOOK_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "str
 """Options of an xlsxwriter workbook whose text stays text."""
 NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "投资估算(元)": "#,##0", "新增服务需求": "#,##0",
                   "面积(公顷)": "#,##0.0", "需求": "#,##0", "现状面积覆盖率": "0.0", "规划后面积覆盖率": "0.0",
-                  "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0"}
+                  "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0", "建筑高度(米)": "0.0", "水平距离(米)": "0.0",
+                  "最不利点离地(米)": "0.0", "低于天线(米)": "0.0", "斜距(米)": "0.0", "功率密度(W/m²)": "0.0000",
+                  "功率密度(μW/cm²)": "0.00", "限值(W/m²)": "0.0000", "占限值比例": "0.000", "全部站址占限值比例": "0.000",
+                  "轴向达标距离(米)": "0.0", "轴向五分之一距离(米)": "0.0", "下倾角(度)": "0.0", "发射功率(W)": "0.0"}
 """Number format by heading."""
 
 
@@ -30,10 +34,15 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
     for number, line in enumerate(notes):
         sheet.write_string(number, 0, line, note if number else title_style)
     top = len(notes)
+    lines = 1
     for column, title in enumerate(head):
         longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
-        sheet.set_column(column, column, widths.get(column, min(max(8.0, longest + 2.0), 40.0)))
+        width = widths.get(column, min(max(8.0, longest + 2.0), 40.0))
+        lines = max(lines, math.ceil(1.1 * _width(title) / width))
+        sheet.set_column(column, column, width)
         sheet.write_string(top, column, title, heading)
+    if lines > 1:
+        sheet.set_row(top, 15.0 * lines)
     for number, row in enumerate(rows, start=top + 1):
         for column, value in enumerate(row):
             if isinstance(value, int | float) and value == value:

@@ -154,6 +154,10 @@ def _frame(crs: pyproj.CRS, boundary: gpd.GeoDataFrame, context_m: float) -> Fra
     return Frame(crs, area, (west, south, east, north), context_m, inner)
 
 
+EMPTY_IS_NONE = {"stations": "工参表没有一行数据，按没有现有基站计算：全部区域都是覆盖空洞"}
+"""Layers whose table may be empty, and what that means."""
+
+
 class _Reader:
     """Collects tables, rasters, files, lines and problems while layers are read."""
 
@@ -220,13 +224,16 @@ class _Reader:
         wrong = [mistake for check in checks.values() for mistake in check.mistakes()]
         table = finish_table(name, parts, frame, self.ledger) if any(len(part.table) for part in parts) else None
         self.refused += _refused_places(name, paths, parts, table)
+        none = name in EMPTY_IS_NONE and not any(fact.rows_in for fact in facts) and not any(s.where for s in sources)
         for fact in facts:
             kept = 0 if table is None else int((table["source_file"] == fact.file).sum())
             refused = fact.rows_in + fact.rows_made - kept
-            problem = "" if fact.rows_in else "没有一行数据（文件是空的，或 where 没有选出）"
+            problem = "" if fact.rows_in or none else "没有一行数据（文件是空的，或 where 没有选出）"
             self.files.append(replace(fact, rows_kept=kept, rows_refused=refused, problem=problem))
         if table is not None and len(table):
             self.tables[name] = table
+        elif none and facts and not problems and not wrong:
+            self.ledger.add(name, _names(sources), "", "", "", "note", EMPTY_IS_NONE[name], "确认不是导出时漏了数据")
         elif not problems and not wrong:
             problems.append(Problem(name, _names(sources), "", "", "没有一行可用", "见数据问题清单中拒收的行"))
         self.problems += [*problems, *wrong]

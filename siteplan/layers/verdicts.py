@@ -69,6 +69,8 @@ def layer_verdicts(layers: Layers) -> list[Verdict]:
 
 def _of_layer(layers: Layers, name: str, files: Sequence[Verdict]) -> Verdict:
     stops = [problem.reason for problem in layers.problems if problem.layer == name]
+    if files and not stops and not layers.has(name) and all(verdict.word == USABLE for verdict in files):
+        return Verdict(name, "", USABLE, "没有一行数据")
     if stops or not layers.has(name):
         return Verdict(name, "", UNUSABLE, (stops or [verdict.why for verdict in files] or [""])[0])
     if len(files) == 1:

@@ -163,8 +163,8 @@ def signal_legend(threshold_dbm: float) -> list[Json]:
 def draw_pictures(plan: Plan) -> Json:
     """Signal classes before and after, land newly covered, and the relief, as pictures with their corners."""
     geobox = plan.after.geobox
-    before, after = (_signal_classes(*coverage.any_5g()[::2], coverage.threshold_dbm)
-                     for coverage in (plan.before, plan.after))
+    before, after = (_signal_classes(best.rsrp_dbm, best.probability, plan.after.threshold_dbm)
+                     for best in (plan.before.any_5g(), plan.after.any_5g()))
     gained = ((after > 2) & (before > 0) & (before <= 2)).astype(np.uint8)
     palette = [(*_rgb(colour), 255) for colour in SIGNAL_COLOURS]
     out = {"before": draw_classes(before, geobox, palette), "after": draw_classes(after, geobox, palette),

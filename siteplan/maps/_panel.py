@@ -22,6 +22,7 @@ from siteplan.maps._texts import (
 
 if TYPE_CHECKING:
     from siteplan.coverage import Coverage
+    from siteplan.input_ledger import LedgerLine
     from siteplan.plan import Plan
 
 
@@ -68,7 +69,7 @@ def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float
     share : float
         NaN where there is no demand.
     """
-    probability = coverage.any_5g()[2].astype(np.float64)
+    probability = coverage.any_5g().probability.astype(np.float64)
     known = np.isfinite(probability) & np.isfinite(demand)
     weight = np.where(known, demand, 0.0).astype(np.float64)
     covered, total = float((weight * np.where(known, probability, 0.0)).sum()), float(weight.sum())
@@ -106,18 +107,39 @@ def list_statements(plan: Plan) -> list[str]:
     """Sentences at the foot of the page: what the numbers are, notices of the study, map approval number."""
     study = plan.study
     threshold = float(plan.after.threshold_dbm)
-    sigma = float(_settings(plan.parameters, "coverage").get("model_sigma_db") or 0.0)
-    error = f"与模型误差 {sigma:g} dB 的合成标准差" if sigma > 0 else "标准差,未计模型误差"
     notices = [as_text(notice) for notice in study.get("notices") or ()]
     predicted = [] if any("预测值,非实测" in notice for notice in notices) else ["图中覆盖为模型预测值,非实测。"]
     out = [
         *predicted, f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
-        f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为阴影衰落{error};空洞指{_gap_meaning(plan)}的区域。",
-        *notices,
+        f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为{_sigma_meaning(plan)};空洞指{_gap_meaning(plan)}的区域。",
+        *_calibration_statements(plan), *notices,
     ]
     if study.get("map_approval_no"):
         out.append(f"审图号:{as_text(study['map_approval_no'])}")
     return [sentence for sentence in out if sentence]
+
+
+def _calibration_lines(plan: Plan) -> list[LedgerLine]:
+    """What the ledger says of the calibration that the study names: used (first line a note), or refused."""
+    return [line for line in plan.ledger or () if line.layer == "study" and line.field == "coverage.calibration"]
+
+
+def _sigma_meaning(plan: Plan) -> str:
+    sigma = float(_settings(plan.parameters, "coverage").get("model_sigma_db") or 0.0)
+    error = f"与模型误差 {sigma:g} dB 的合成标准差" if sigma > 0 else "标准差,未计模型误差"
+    if any(line.action == "note" for line in _calibration_lines(plan)):
+        return f"校正模型在实测数据上误差的标准差(校正频段以外:阴影衰落{error})"
+    return f"阴影衰落{error}"
+
+
+def _calibration_statements(plan: Plan) -> list[str]:
+    """Which calibration the coverage comes from and what it does not hold for; that there is none, or why not."""
+    lines = _calibration_lines(plan)
+    if not lines:
+        return ["模型未用本地测量校正。"]
+    lead = "校正模型" if lines[0].action == "note" else "没有采用校正模型"
+    return [f"{lead}“{as_text(lines[0].file)}”:{as_text(lines[0].reason)}。",
+            *(f"{as_text(line.reason)}({as_text(line.value)})。" for line in lines[1:])]
 
 
 def list_badges(study: Mapping[str, Any]) -> list[str]:

@@ -7,16 +7,20 @@ import hashlib
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from siteplan.coverage import Calibration, Equipment, load_equipment
+from siteplan.coverage._antennas import SsbBeam
 from siteplan.errors import Problem, StudyError
 from siteplan.gaps import load_rules
 from siteplan.layers.where import nearest_field, override_keys
-from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSource, StudyParams
+from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, EquipmentParams, LayerSource, StudyParams
+from siteplan.study._calibration import check_calibration
+from siteplan.study._equipment import check_equipment, entry_keys
 
 _FAULTS = {
     "int_type": "应为整数", "int_parsing": "应为整数", "int_from_float": "应为整数,不带小数", "int_parsing_size": "整数太大",
@@ -46,12 +50,18 @@ class Study:
     path : Path
     sha256 : str
         Digest of the study file.
+    equipment : Equipment
+        Bands, antennas and site types: the package's with what ``[equipment]`` adds and changes.
+    calibration : Calibration or None
+        The model that ``coverage.calibration`` names.
     """
 
     params: StudyParams
     root: Path
     path: Path
     sha256: str
+    equipment: Equipment = field(default_factory=load_equipment)
+    calibration: Calibration | None = None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Study:
@@ -73,28 +83,47 @@ class Study:
             raise _one_problem(file, "", "不是 UTF-8 编码", "用 UTF-8 另存研究文件") from error
         except tomllib.TOMLDecodeError as error:
             raise _one_problem(file, "", f"TOML 语法错误:{error}", "按提示的行列改正;路径用双引号,反斜杠写成 /") from error
-        params = _checked_params(raw, file.name)
-        return cls(params, file.resolve().parent, file, hashlib.sha256(content).hexdigest())
+        root = file.resolve().parent
+        params, equipment, calibration = _checked_params(raw, file.name, root)
+        return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration)
 
 
 def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError:
     return StudyError("研究文件不能使用:", [Problem("study", file.name, "", field, reason, remedy)])
 
 
-def _checked_params(raw: Mapping[str, Any], file: str) -> StudyParams:
-    """Settings from the parsed TOML; StudyError with every problem."""
+def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
+                    ) -> tuple[StudyParams, Equipment, Calibration | None]:
+    """Settings, equipment and calibration from the parsed TOML; StudyError with every problem."""
     layers = raw.get("layers", {})
     problems = [*_layer_problems(layers, file), *_column_problems(layers, file),
                 *_rule_problems(raw.get("gaps", {}), file)]
+    equipment, more = _checked_equipment(raw.get("equipment", {}), file, root)
+    problems += more
+    named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
+    calibration, more = check_calibration(named if isinstance(named, str) and named.strip() else None, root, file)
+    problems += more
     try:
         params = StudyParams.model_validate({**raw, "layers": layers})
     except ValidationError as error:
         faults = [_named(fault, layers) for fault in error.errors()]
         problems += dict.fromkeys(_as_problem(fault, file) for fault in faults if not _is_echo(fault))
         params = None
-    if problems or params is None:
+    if problems or params is None or equipment is None:
         raise StudyError("研究文件不能使用:", problems)
-    return params
+    return params, equipment, calibration
+
+
+def _checked_equipment(table: object, file: str, root: Path) -> tuple[Equipment | None, list[Problem]]:
+    """The equipment, or the problems inside the entries of its table."""
+    known = {key: value for key, value in table.items() if key in EquipmentParams.model_fields} if isinstance(
+        table, Mapping) else table
+    try:
+        params = EquipmentParams.model_validate(known)
+    except ValidationError:  # told with the faults of the whole study file
+        return None, []
+    equipment, problems, faults = check_equipment(params, root, file)
+    return equipment, [*problems, *dict.fromkeys(_as_problem(fault, file) for fault in faults)]
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -153,6 +182,8 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return list(StudyParams.model_fields)
     if location[0] == "layers":
         return list(LayerSource.model_fields)
+    if location[0] == "equipment" and len(location) > 2:
+        return entry_keys(str(location[1])) if len(location) == 4 else list(SsbBeam.model_fields)
     table = StudyParams.model_fields[str(location[0])].annotation
     return list(getattr(table, "model_fields", {}))
 

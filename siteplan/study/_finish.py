@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,12 +12,13 @@ import pandas as pd
 
 from siteplan import __version__
 from siteplan.coverage import Coverage
+from siteplan.coverage._exposure import Exposure
 from siteplan.plan import Plan
 from siteplan.selection import Selection
 from siteplan.study._file import Study
 from siteplan.study._notes import absent_layers
 from siteplan.study._scene import Scene
-from siteplan.study._stages import State
+from siteplan.study._stages import State, screen_sites
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points")
 SHARED_COLUMNS = ("rule", "area_m2", "demand", "demand_kind")
@@ -54,8 +56,8 @@ def _notices(study: Study) -> list[str]:
     return [*flags, PREDICTED_NOTICE, *info.notices]
 
 
-def _site_counts(sites: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Numbers of sites by status, and of proposed ones by tier, source and build."""
+def _site_counts(sites: gpd.GeoDataFrame, exposure: Exposure) -> dict[str, Any]:
+    """Numbers of sites by status, of proposed ones by tier, source and build, and of the exposure screening."""
     proposed = sites[sites["status"] == "proposed"]
     counts: dict[str, Any] = {status: int((sites["status"] == status).sum())
                               for status in ("existing", "candidate", "proposed", "refused")}
@@ -64,21 +66,30 @@ def _site_counts(sites: gpd.GeoDataFrame) -> dict[str, Any]:
                                            proposed[column].value_counts().sort_index().items()}
     counts["proposed_free_venues"] = int(proposed["must_be_free"].sum())
     counts["proposed_cost_yuan"] = float(proposed["cost_yuan"].sum())
+    counts["exposure_screening"] = exposure.counts()
     return counts
 
 
 def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
                sites: gpd.GeoDataFrame, selection: Selection, timings: Mapping[str, float] | None = None) -> Plan:
-    """Put the results of the stages together; ``coverages`` and ``states`` are (before, after)."""
+    """Put the results of the stages together and screen the proposed sites for exposure.
+
+    ``coverages`` and ``states`` are (before, after).
+    """
     info = study.params.study
+    start = time.process_time()
+    exposure = screen_sites(scene, sites)
+    spent = {"exposure": round(time.process_time() - start, 3)}
     facts = {"name": info.name, "file": study.path.name, "sha256": study.sha256, "crs": scene.crs,
              "resolution_m": info.resolution_m, "synthetic": info.synthetic, "stand_in_5g": info.stand_in_5g,
              "notices": _notices(study), "map_approval_no": info.map_approval_no,
              "threshold_dbm": study.params.coverage.threshold_dbm, "demand_kind": scene.demand.kind,
              "demand_zh": scene.demand.zh, "absent": absent_layers(scene.ledger),
-             "demand_total": float(scene.demand.per_pixel.sum(dtype="float64"))}
+             "demand_total": float(scene.demand.per_pixel.sum(dtype="float64")),
+             "calibration": None if scene.calibration is None else scene.calibration.model_dump(
+                 mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "provenance"})}
     indicators = {"before": states[0].indicators,
-                  "after": {**states[1].indicators, "sites": _site_counts(sites)}}
+                  "after": {**states[1].indicators, "sites": _site_counts(sites, exposure)}}
     return Plan(
         study=facts, parameters=study.params.model_dump(mode="json"),
         inputs=scene.inputs,
@@ -86,4 +97,5 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
         demand_kind=scene.demand.kind, boundary=scene.boundary, villages=_area_results(scene, "villages", states),
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,
         sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
-        context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings=timings or {}, versions=_versions())
+        context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings={**(timings or {}), **spent},
+        versions=_versions(), exposure=exposure)

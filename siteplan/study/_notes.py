@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 
+from siteplan.coverage import MODEL_NAMES, models_of
 from siteplan.gaps import KIND_ZH, Rule
+from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import Layers
+from siteplan.params import CoverageParams
+from siteplan.radio import VALIDITY_WORDS, Validity, validity
+from siteplan.surface import Surface
 
 ABSENT = (
     (("buildings", "heights"), "没有建筑或高度数据:视距按概率计算,没有楼顶候选站址"),
@@ -26,6 +33,29 @@ ABSENT = (
 """Layers whose absence changes the result, and how."""
 
 
+def tell_validity(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, ledger: InputLedger) -> None:
+    """A note for each way in which sectors are used outside of the ranges of their model's table.
+
+    uma and umi are stated for one mast height (25 and 10 m); every real network differs, so that is not told.
+    """
+    radiating = sectors[sectors["kind"] != "indoor"]
+    found: dict[tuple[str, str], int] = {}
+    reach = np.where(radiating["kind"] == "micro", params.micro_range_m, params.max_range_m)
+    rows, cols = pixel_of(surface.geobox, radiating["x"].to_numpy(float), radiating["y"].to_numpy(float))
+    models = np.array(MODEL_NAMES)[models_of(surface, radiating, rows, cols, params)]
+    for model in sorted(set(models)):
+        here = models == model
+        flags = validity(model, reach[here], radiating["freq_mhz"].to_numpy(float)[here] / 1000.0,
+                         radiating["antenna_height_m"].to_numpy(float)[here], params.receiver_height_m)
+        for bit, words in VALIDITY_WORDS.items():
+            count = int(((flags & int(bit)) > 0).sum())
+            if count and not (bit is Validity.MAST and model != "rma"):
+                found[model, words] = count
+    for (model, words), count in found.items():
+        ledger.add("stations", "", f"共 {count} 个扇区", "", model, "note",
+                   f"传播模型 {model}：{words}（TR 38.901 的适用范围），仍按公式计算", "结论依赖这些扇区时，用实测校正或改用别的模型")
+
+
 def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
     """One ledger note for each absent layer (or pair of layers) that changes the result."""
     for names, effect in ABSENT:
@@ -38,10 +68,10 @@ UNUSED = ("clutter", "works", "planned_buildings", "power", "fibre", "demands", 
 """Layers that are read and checked, but do not change a plan in this version."""
 
 
-def _tell_unused(layers: Layers, ledger: InputLedger) -> None:
+def _tell_unused(layers: Layers, used: Collection[str], ledger: InputLedger) -> None:
     """One note for each layer that is read and checked but does not change the plan."""
     for name in UNUSED:
-        if layers.has(name):
+        if layers.has(name) and name not in used:
             ledger.add(name, "", "", "", "", "note", "已读取并检查;本版本的选址计算尚未使用该图层", "无需处理")
 
 
@@ -81,10 +111,11 @@ def tell_new_networks(serves: list[str], networks: tuple[str, ...], ledger: Inpu
                        f"核对 candidates.serves;现有:{'、'.join(networks) or '无'}")
 
 
-def tell_notes(layers: Layers, tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger) -> None:
+def tell_notes(layers: Layers, tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger,
+               used: Collection[str] = ()) -> None:
     """Every note: absent layers, unused layers, points of unknown villages, points the village rule lacks."""
     _tell_absent(layers, ledger)
-    _tell_unused(layers, ledger)
+    _tell_unused(layers, used, ledger)
     _tell_orphan_points(tables, ledger)
     _tell_missing_points(tables, rule, ledger)
 

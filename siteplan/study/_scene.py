@@ -10,15 +10,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.coverage import Equipment, below_roof, load_equipment, on_grid, sectors_of_stations
+from siteplan.coverage import Calibration, Equipment, below_roof, on_grid, sectors_of_stations
+from siteplan.coverage._equipment import equipment_of
+from siteplan.coverage._sectors import antenna_names
 from siteplan.errors import LayerError, Problem
 from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
+from siteplan.study._calibration import tell_calibration
 from siteplan.study._check import file_facts
-from siteplan.study._notes import tell_new_networks, tell_notes
+from siteplan.study._notes import tell_new_networks, tell_notes, tell_validity
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
@@ -48,6 +51,7 @@ class Scene:
     networks : tuple of str
         5G networks there are; ``("*",)`` when there is none yet.
     equipment : Equipment
+    calibration : Calibration or None
     rules : mapping
         ``{"villages": Rule, "zones": Rule}``.
     ledger : InputLedger
@@ -67,6 +71,7 @@ class Scene:
     sectors: pd.DataFrame
     networks: tuple[str, ...]
     equipment: Equipment
+    calibration: Calibration | None
     rules: Mapping[str, Rule]
     ledger: InputLedger
     inputs: tuple[Mapping[str, Any], ...]
@@ -86,18 +91,38 @@ def _boundary_of(tables: Mapping[str, gpd.GeoDataFrame], ledger: InputLedger) ->
                             index=pd.Index(["boundary"], name="boundary_id"))
 
 
-def _as_5g(stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
-    """4G stations that stand in for 5G ones, where the study says so."""
+def _as_5g(stations: gpd.GeoDataFrame, equipment: Equipment, ledger: InputLedger) -> gpd.GeoDataFrame:
+    """4G stations that stand in for 5G ones, where the study says so; their carriers stay as wide as they are."""
     count = int((stations["technology"] == "4G").sum())
     if count:
         ledger.add("stations", "", f"共 {count} 行", "technology", "4G", "assumed",
                    "研究文件要求以4G小区代替5G小区(stand_in_5g)", "取得5G工参后去掉该设置")
-    return stations.assign(technology="5G")
+    sectors = sectors_of_stations(stations, equipment)
+    return stations.assign(technology="5G", bandwidth_mhz=sectors["bandwidth_mhz"].to_numpy(),
+                           scs_khz=sectors["scs_khz"].to_numpy())
+
+
+def _with_known_antennas(stations: gpd.GeoDataFrame, equipment: Equipment, ledger: InputLedger) -> gpd.GeoDataFrame:
+    """Stations whose ``antenna`` the equipment has; one ledger line for each other name and file."""
+    named = antenna_names(stations["antenna"], equipment)
+    unknown = stations[stations["antenna"].notna() & named.isna()]
+    for (file, name), rows in unknown.groupby(["source_file", "antenna"], sort=True):
+        row = rows["source_row"].iloc[0] if len(rows) == 1 else f"共 {len(rows)} 行"
+        ledger.add("stations", str(file), row, "antenna", name, "assumed", "设备表没有这个天线型号,按站型、制式和频率的常用天线",
+                   "在研究文件 [equipment.antennas] 增加这个型号(可用实测方向图),或改用设备表的名称")
+    return stations.assign(antenna=named)
 
 
 def whole(boundary: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The boundary as one area."""
     return gpd.GeoDataFrame(geometry=[boundary.geometry.union_all()], crs=boundary.crs)
+
+
+def _tell_patterns(equipment: Equipment, ledger: InputLedger) -> None:
+    """What was doubtful in the measured patterns; one line for each, whichever antennas name it."""
+    for file, pattern in equipment.patterns.items():
+        for note in pattern.notes:
+            ledger.add("study", file, "", "equipment.antennas", pattern.name, "note", note, "核对方向图文件")
 
 
 def _raise_above_roofs(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> gpd.GeoDataFrame:
@@ -119,9 +144,10 @@ def _raise_above_roofs(surface: Surface, stations: gpd.GeoDataFrame, ledger: Inp
     return stations.assign(antenna_height_m=old.where(~old.index.isin(new.index), new.reindex(old.index)))
 
 
-def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, ledger: InputLedger) -> pd.DataFrame:
+def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, equipment: Equipment, ledger: InputLedger,
+                     ) -> pd.DataFrame:
     """Sectors of the stations; those off the known surface are refused with a ledger line."""
-    sectors = sectors_of_stations(stations)
+    sectors = sectors_of_stations(stations, equipment)
     inside = on_grid(surface, sectors)
     for sector_id in sectors.index[~inside]:
         ledger.add("stations", str(stations.at[sector_id, "source_file"]), stations.at[sector_id, "source_row"],
@@ -143,8 +169,18 @@ def _extent(params: StudyParams, boundary: gpd.GeoDataFrame, stations: gpd.GeoDa
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
-def build_scene(params: StudyParams, layers: Layers) -> Scene:
+def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None = None,
+                calibration: Calibration | None = None) -> Scene:
     """Grid, surface, demand and sectors of a study from its layers.
+
+    Parameters
+    ----------
+    params : StudyParams
+    layers : Layers
+    equipment : Equipment, optional
+        ``Study.equipment``; made of the settings when absent, which does for studies without measured patterns.
+    calibration : Calibration, optional
+        ``Study.calibration``.
 
     Raises
     ------
@@ -159,12 +195,17 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
         raise LayerError("必需图层不能使用:", [
             Problem("villages", "", "", "", "行政村和重点区域均无可用的面", "至少提供其中一个面图层")])
     boundary = _boundary_of(tables, ledger)
-    stations = _as_5g(tables["stations"], ledger) if params.study.stand_in_5g else tables["stations"]
+    table = equipment_of(params.equipment, {}) if equipment is None else equipment
+    _tell_patterns(table, ledger)
+    stations = _with_known_antennas(tables["stations"], table, ledger)
+    if params.study.stand_in_5g:
+        stations = _as_5g(stations, table, ledger)
     geobox = study_geobox(_extent(params, boundary, stations), layers.crs, params.study.resolution_m)
-    surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger)
+    surface = build_surface(geobox, tables["buildings"], layers.raster("ground"), layers.raster("heights"), ledger,
+                            layers.raster("clutter"))
     if params.coverage.raise_above_roofs:
         stations = _raise_above_roofs(surface, stations, ledger)
-    sectors = _sectors_on_grid(surface, stations, ledger)
+    sectors = _sectors_on_grid(surface, stations, table, ledger)
     people = layers.raster("population")
     population = tables["population"] if people is None else people_points(people, layers.crs)
     demand = build_demand(geobox, boundary, population, tables["buildings"])
@@ -173,7 +214,12 @@ def build_scene(params: StudyParams, layers: Layers) -> Scene:
     rules = {"villages": rule_named(params.gaps.village_rule), "zones": rule_named(params.gaps.zone_rule)}
     pixels = {name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}
     pixels["boundary"] = area_pixels(geobox, whole(boundary))
-    tell_notes(layers, tables, rules["villages"], ledger)
+    classes = ("clutter",) if calibration is not None and calibration.clutter_db else ()
+    tell_notes(layers, tables, rules["villages"], ledger, classes)
     tell_new_networks(params.candidates.serves, networks, ledger)
+    tell_validity(surface, sectors, params.coverage, ledger)
+    new = [table.bands[kind.band].freq_mhz for kind in table.site_types.values()]
+    used = tell_calibration(calibration, surface.has_clutter, ledger, [*sectors["freq_mhz"], *new],
+                            surface.classes is not None)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
-                 load_equipment(), rules, ledger, file_facts(layers), pixels, str(layers.crs))
+                 table, used, rules, ledger, file_facts(layers), pixels, str(layers.crs))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from siteplan.candidates import CandidateContext, propose_sites
 from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
+from siteplan.coverage._exposure import Exposure, screen_exposure
 from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
@@ -33,13 +34,14 @@ class State:
 
 def cover_existing(scene: Scene) -> Coverage:
     """Coverage of the existing stations."""
-    return predict_coverage(scene.surface, scene.sectors, scene.params.coverage)
+    return predict_coverage(scene.surface, scene.sectors, scene.params.coverage, equipment=scene.equipment,
+                            calibration=scene.calibration)
 
 
 def _probability(coverage: Coverage) -> tuple[np.ndarray, np.ndarray]:
     """Best 5G probability (NaN where the surface is unknown), and where any 5G sector is computed at all."""
-    rsrp, _, probability = coverage.any_5g()
-    return probability, ~np.isnan(rsrp)
+    best = coverage.any_5g()
+    return best.probability, ~np.isnan(best.rsrp_dbm)
 
 
 def _share_pair(scene: Scene, probability: np.ndarray) -> dict[str, float | None]:
@@ -118,7 +120,7 @@ def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> 
     candidates = sites[sites["status"] == "candidate"].sort_index()
     sectors = sectors_of_sites(candidates, scene.equipment, _serves(scene))
     reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols,
-                              floor=gaps.gap_probability)
+                              floor=gaps.gap_probability, equipment=scene.equipment, calibration=scene.calibration)
     served = (reach.matrix >= gaps.gap_probability).tocsc()
     candidates = candidates.loc[list(reach.site_ids)]
     points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
@@ -133,4 +135,21 @@ def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage)
     if proposed.empty:
         return before
     sectors = sectors_of_sites(proposed, scene.equipment, _serves(scene))
-    return merge_coverage(before, predict_coverage(scene.surface, sectors, scene.params.coverage))
+    new = predict_coverage(scene.surface, sectors, scene.params.coverage, equipment=scene.equipment,
+                           calibration=scene.calibration)
+    return merge_coverage(before, new)
+
+
+def screen_sites(scene: Scene, sites: gpd.GeoDataFrame) -> Exposure:
+    """Exposure of the sensitive buildings near proposed sites, by these and by the existing stations near them."""
+    proposed = sites[sites["status"] == "proposed"].sort_index()
+    stations = scene.tables["stations"].reindex(scene.sectors.index)
+    old = scene.sectors.assign(site_id="E-station:" + stations["source_site"].astype("str"),
+                               site_name=stations["name"].astype("str").fillna(""), site_status="existing")
+    if proposed.empty:
+        sectors = old.iloc[:0]
+    else:
+        new = sectors_of_sites(proposed, scene.equipment, _serves(scene))
+        sectors = pd.concat([new.assign(site_name=new["site_id"].map(proposed["name"]), site_status="proposed"), old])
+    return screen_exposure(sectors, scene.tables["facilities"], scene.tables["buildings"], scene.surface,
+                           scene.equipment)

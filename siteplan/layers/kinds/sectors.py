@@ -24,8 +24,11 @@ _LISTED = re.compile(r"(\d+)°?,(\d+)°?")
 _MOST_PARTS = 12
 _FEW_ROWS = 50
 _ALONGSIDE = ("tilt_mechanical_deg", "tilt_electrical_deg", "tilt_total_deg", "antenna_height_m", "sector_id", "pci",
-              "power_w", "power_dbm", "epre_dbm", "carrier", "band")
+              "power_w", "power_dbm", "epre_dbm", "carrier", "band", "antenna")
 """Fields that may list as many values as there are azimuths."""
+_FULL_TURN, _MOST_TURNS, _PAST_TURN_DEG = 360.0, 10.0, 5.0
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+_KILOHERTZ = re.compile(r"\s*(\d+(?:\.\d+)?)\s*k(?:hz)?\s*", re.IGNORECASE)
 _UNIT = re.compile(r"[(\[][^)\]]*w|瓦|watt|_w$", re.IGNORECASE)
 _LIKE_DBM = (37.0, 56.0)
 """Powers of macro sectors, dBm."""
@@ -101,10 +104,35 @@ def prepare_sectors(raw: RawTable, log: FileLog, named: Mapping[str, str] | None
         azimuth = columns["azimuth_deg"]
         plain = out.frame[azimuth].where(~out.frame[azimuth].map(_is_omni).astype(bool), None)
         out = _split(replace(out, frame=out.frame.assign(**{azimuth: plain})), columns, log)
+        out = _turned_back(out, azimuth, log)
     height = columns.get("antenna_height_m", "")
     if normalise_word(height.split("(")[0].split("（")[0]) in _TOWER_WORDS:
         log.line("", height, "", "assumed", "没有挂高列，按铁塔高度", "提供天线挂高")
     return _in_column_units(out, columns, log)
+
+
+def _turned_back(raw: RawTable, azimuth: str, log: FileLog) -> RawTable:
+    """Azimuths a full turn too great (361, 720) as the same direction within 0..360, each with a line.
+
+    Sums that were not brought back go a few degrees past a full turn; what lies further past (400) is more likely a
+    slip of the keys, and stays for the bounds of the column to refuse.
+    """
+    cells = raw.frame[azimuth]
+    values, left = plain_numbers(cells)
+    values[left] = [math.nan if pd.isna(cell) else _degrees(cell) for cell in cells[left]]
+    past = (values > _FULL_TURN) & (values <= _MOST_TURNS * _FULL_TURN) & (values % _FULL_TURN <= _PAST_TURN_DEG)
+    if not past.any():
+        return raw
+    column = cells.to_numpy(dtype=object, copy=True)
+    told = column[past]
+    column[past] = values[past] % _FULL_TURN
+    log.each(raw.rows[past], "azimuth_deg", told, "repaired", "“方位角”超过一整圈，减去整圈", "核对方位角")
+    return replace(raw, frame=raw.frame.assign(**{azimuth: column}))
+
+
+def _degrees(cell: object) -> float:
+    value, how = parse_number(str(cell), "deg")
+    return math.nan if how == BAD or value is None else float(value)
 
 
 def _is_omni(value: object) -> bool:
@@ -155,7 +183,7 @@ def _alongside(name: str, cell: Any, count: int, rows: np.ndarray[Any, Any], log
         return list(parts)
     if name == "sector_id":
         return [f"{cell.strip()}-{number}" for number in range(1, count + 1)]
-    if len(parts) == 1 or name in ("carrier", "band"):
+    if len(parts) == 1 or name in ("carrier", "band", "antenna"):
         return [cell] * count
     log.each(rows, name, [cell] * count, "repaired", f"有 {len(parts)} 个值，方位角有 {count} 个，对不上，已置空", "按扇区逐行填写")
     return [None] * count
@@ -176,6 +204,29 @@ def _doubt_watts(raw: RawTable, column: str | None, log: FileLog) -> None:
                  "是 dBm 时把列名改为“发射功率(dBm)”")
 
 
+def _with_shares(raw: RawTable, column: str, log: FileLog) -> RawTable:
+    """Loads as shares: per cent where a cell says so, and the whole column where any number is greater than 1."""
+    cells = raw.frame[column]
+    signs = np.array([_PERCENT.fullmatch(unicodedata.normalize("NFKC", cell)) if isinstance(cell, str) else None
+                      for cell in cells], dtype=object)
+    signed = np.array([sign is not None for sign in signs], dtype=bool)
+    values, _ = plain_numbers(cells.where(~signed, None))
+    bare = np.isfinite(values) & bool((values > 1.0).any())
+    if not (signed | bare).any():
+        return raw
+    column_cells = cells.to_numpy(dtype=object, copy=True)
+    column_cells[signed] = [float(sign[1]) / 100.0 for sign in signs[signed]]
+    column_cells[bare] = values[bare] / 100.0
+    log.rows(raw.rows[signed | bare], "load_share", cells[signed | bare].iloc[0], "repaired", "负荷是百分数，已除以 100", "无需处理")
+    return replace(raw, frame=raw.frame.assign(**{column: column_cells}))
+
+
+def _kilohertz(cell: object) -> object:
+    """A subcarrier spacing without its unit; the cell itself where it is written otherwise."""
+    found = _KILOHERTZ.fullmatch(unicodedata.normalize("NFKC", cell)) if isinstance(cell, str) else None
+    return float(found[1]) if found else cell
+
+
 _Rescale = tuple[str, float, float, Callable[[float], float], str]
 _RESCALED: tuple[_Rescale, ...] = (
     ("power_dbm", 70.0, 400.0, lambda watt: 10.0 * math.log10(watt * 1000.0), "不可能是 dBm，按瓦"),
@@ -190,7 +241,11 @@ _RESCALED: tuple[_Rescale, ...] = (
 def _in_column_units(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """Bare numbers that can only be in another unit than their column's are converted, each with a line."""
     _doubt_watts(raw, columns.get("power_w"), log)
+    if "load_share" in columns:
+        raw = _with_shares(raw, columns["load_share"], log)
     new: dict[str, Any] = {}
+    if "scs_khz" in columns and raw.frame[columns["scs_khz"]].map(lambda cell: isinstance(cell, str)).any():
+        new[columns["scs_khz"]] = np.array([_kilohertz(cell) for cell in raw.frame[columns["scs_khz"]]], dtype=object)
     for name, low, high, convert, words in _RESCALED:
         if name not in columns:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -26,8 +27,13 @@ UNKNOWN_NETWORK = "未注明"
 _SPLIT = re.compile(r"[&+、,，;；/|]|和|与")
 _NR_WORDS = re.compile(r"nr|5g(?!hz)|(?<![a-z])n\d{1,3}(?!\d)")
 _LTE_WORDS = re.compile(r"lte|fdd|tdd|4g(?!hz)|band\d|(?<![a-z])b\d")
-_RAISED_SCS_MHZ = 2496.0
+_RAISED_SCS_MHZ, _LOWEST_SCS_KHZ, _RAISED_SCS_KHZ = 2496.0, 15.0, 30.0
+_SCS_KHZ = (15.0, 30.0, 60.0)
+"""Subcarrier spacings below 7.125 GHz, TS 38.104 table 5.3.2-1."""
+_MOST_TOTAL_W = 2000.0
+"""Greatest power of a sector (as the column of powers allows), W."""
 _TILT_SLACK_DEG = 0.5
+_FEW_GROUPS = 50
 
 
 @lru_cache(maxsize=4096)
@@ -88,18 +94,22 @@ def epre_from_power(power_dbm: float, blocks: int) -> float:
     return power_dbm - 10.0 * float(np.log10(12.0 * blocks))
 
 
-def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float) -> int:
-    """Resource blocks of a carrier; the usual width of its band when the width is unknown (NaN).
+def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float, scs_khz: float = math.nan) -> int:
+    """Resource blocks of a carrier; the usual width and subcarrier spacing of its band where they are unknown (NaN).
 
     >>> resource_blocks("5G", 2565.0, 100.0), resource_blocks("5G", 773.0, float("nan"))
     (273, 160)
+    >>> [resource_blocks("5G", 2130.0, 40.0, scs) for scs in (15.0, 30.0)]
+    [216, 106]
     """
     data = load_bands()
-    kind = "4G" if technology == "4G" else ("5G_30" if freq_mhz >= _RAISED_SCS_MHZ else "5G_15")
+    raised = scs_khz > _LOWEST_SCS_KHZ if scs_khz == scs_khz else freq_mhz >= _RAISED_SCS_MHZ
+    kind = "4G" if technology == "4G" else ("5G_30" if raised else "5G_15")
     usual = data["assumed"]["bandwidth_mhz"]["n28" if kind == "5G_15" and freq_mhz < 1000.0 else kind]
     width = usual if np.isnan(bandwidth_mhz) else bandwidth_mhz
     table = {float(key): int(value) for key, value in data["resource_blocks"][kind].items()}
-    return table[min(table, key=lambda known: (abs(known - width), known))]
+    blocks = table[min(table, key=lambda known: (abs(known - width), known))]
+    return blocks // 2 if scs_khz > _RAISED_SCS_KHZ else blocks  # within 0.3 dB of TS 38.104's column of 60 kHz
 
 
 def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
@@ -122,6 +132,7 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
     log.each(rows[idle], "status", out["status"][idle].map({"planned": "规划或在建", "closed": "停用或拆除"}), "refused",
              "不在网，不算现有基站", "已开通时把状态改为在网")
     _note_same_pci(out[~idle], log)
+    _note_doubles(out[~idle], np.array(places, dtype=object)[~idle], log)
     return out, idle
 
 
@@ -134,6 +145,22 @@ def _note_same_pci(table: pd.DataFrame, log: FileLog) -> None:
             log.rows(rows.to_numpy(dtype=object), "pci", f"{pci:g}", "note",
                      f"站址 {site} 在 {freq:g} MHz 有 {len(rows)} 个小区 PCI 相同",
                      "核对 PCI")
+
+
+def _note_doubles(table: pd.DataFrame, places: NDArray[np.object_], log: FileLog) -> None:
+    """A note on sectors that are the same but for their id: on one carrier they interfere with each other."""
+    same = ["network", "technology", "freq_mhz", "azimuth_deg", "antenna_height_m", "tilt_deg", "carrier"]
+    outdoors = table.assign(_place=places)[(table["kind"] != "indoor").to_numpy()]
+    doubles = outdoors[outdoors.duplicated([*same, "_place"], keep=False)]
+    reason = "小区编号不同，位置、网络、频率、方位角、挂高、下倾角都相同，像是重复；干扰会重复计算"
+    remedy = "删去重复的小区，或补填频点、频率"
+    groups = [list(rows) for _, rows in doubles.groupby([*same, "_place"], dropna=False, sort=True)["source_row"]]
+    if len(groups) > _FEW_GROUPS:
+        log.rows(doubles["source_row"].to_numpy(dtype=object), "sector_id", f"{len(groups)} 组", "note", reason, remedy)
+        return
+    for rows in groups:
+        others = "、".join(rows[1:6]) + (" 等" if len(rows) > 6 else "")
+        log.line(rows[0], "sector_id", f"{len(rows)} 个小区，另在第 {others} 行", "note", reason, remedy)
 
 
 def _assume(out: pd.DataFrame, column: str, values: pd.Series, log: FileLog, reason: str, remedy: str) -> pd.DataFrame:
@@ -267,25 +294,29 @@ def _with_antenna(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     for value in sorted(set(usual[lacking == 2])):
         mine = (lacking == 2) & (usual == value).to_numpy()
         log.rows(rows[mine], "tilt_deg", value, "assumed", "没有下倾角，按常用值", "补填下倾角")
-    tilt = (mechanical.fillna(0.0) + electrical.fillna(0.0)).where(lacking < 2, usual)
-    return out.assign(azimuth_deg=azimuth.where(azimuth != 360.0, 0.0), tilt_deg=tilt)
+    mechanical, electrical = mechanical.fillna(0.0), electrical.fillna(0.0).where(lacking < 2, usual)
+    return out.assign(azimuth_deg=azimuth.where(azimuth != 360.0, 0.0), tilt_mechanical_deg=mechanical,
+                      tilt_electrical_deg=electrical, tilt_deg=mechanical + electrical)
 
 
 def _tilt_parts(table: pd.DataFrame, log: FileLog) -> tuple[pd.Series, pd.Series]:
-    """Mechanical and electrical tilt, what is missing from the total tilt; the parts win where all three are given."""
+    """Mechanical and electrical tilt, what is missing from the total tilt; the parts win where all three are given.
+
+    Where the total alone is given, all of it is electrical: the beam keeps its shape.
+    """
     mechanical, electrical, total = (table[f"tilt_{part}_deg"] for part in ("mechanical", "electrical", "total"))
     rows = table["source_row"].to_numpy(dtype=object)
     odd = ((mechanical + electrical - total).abs() > _TILT_SLACK_DEG).to_numpy()
     log.each(rows[odd], "tilt_total_deg", total[odd], "note", "总下倾角不等于机械加电子下倾角，采用后两者之和", "核对下倾角")
-    electrical = electrical.where(electrical.notna() | total.isna() | mechanical.isna(), total - mechanical)
-    mechanical = mechanical.where(mechanical.notna() | total.isna(), total - electrical.fillna(0.0))
-    return mechanical, electrical.where(electrical.notna() | total.isna(), 0.0)
+    mechanical = mechanical.where(mechanical.notna() | total.isna(), (total - electrical).fillna(0.0))
+    return mechanical, electrical.where(electrical.notna() | total.isna(), total - mechanical)
 
 
 def _with_power(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     """EPRE from the reference-signal power, the total power, or the usual value."""
-    blocks = np.array([resource_blocks(technology, freq, width) for technology, freq, width in zip(
-        table["technology"], table["freq_mhz"], table["bandwidth_mhz"], strict=True)], dtype=float)
+    table = _with_spacing(table, log)
+    blocks = np.array([resource_blocks(*carrier) for carrier in zip(
+        table["technology"], table["freq_mhz"], table["bandwidth_mhz"], table["scs_khz"], strict=True)], dtype=float)
     total = table["power_dbm"].where(table["power_dbm"].notna(), 10.0 * np.log10(table["power_w"] * 1000.0))
     from_total = total - 10.0 * np.log10(12.0 * blocks)
     rows = table["source_row"].to_numpy()
@@ -295,5 +326,17 @@ def _with_power(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
         log.rows(rows[no_width & (blocks == count)], "bandwidth_mhz", f"{count:g} RB", "assumed",
                  "没有带宽，按该频段常用带宽的资源块数折算每 RE 功率", "补填带宽")
     out = table.assign(epre_dbm=table["epre_dbm"].where(~worked_out, from_total))
+    total_w = 10.0 ** ((out["epre_dbm"] + 10.0 * np.log10(12.0 * blocks) - 30.0) / 10.0)
+    strong = (total_w > _MOST_TOTAL_W).to_numpy()
+    log.each(rows[strong], "epre_dbm", out["epre_dbm"][strong].round(2), "note",
+             f"每 RE 功率折合总功率超过 {_MOST_TOTAL_W:g} W，像是填错，仍按所填计算", "核对参考信号功率（dBm，每 RE）")
     usual = (out["technology"] + " " + out["kind"]).map(load_bands()["assumed"]["epre_dbm"]).astype("float64")
     return _assume(out, "epre_dbm", usual, log, "没有功率，按制式和站型的常用每 RE 功率", "补填发射功率或参考信号功率")
+
+
+def _with_spacing(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
+    """Subcarrier spacings that do not exist are emptied: the band's is taken."""
+    wrong = (table["scs_khz"].notna() & ~table["scs_khz"].isin(_SCS_KHZ)).to_numpy()
+    log.each(table["source_row"][wrong], "scs_khz", table["scs_khz"][wrong], "repaired",
+             "“子载波间隔”只能是 15、30 或 60 kHz，已置空，按频段取值", "核对子载波间隔")
+    return table.assign(scs_khz=table["scs_khz"].mask(wrong))

@@ -1,0 +1,112 @@
+"""Loss tables by ring: what the distance alone decides, computed once per model, height, frequency and reach."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siteplan._kernels import Losses
+from siteplan.coverage._calibration import Calibration, environment_loss_tables, environment_sigma_tables
+from siteplan.params import CoverageParams
+from siteplan.radio import (
+    breakpoint_m,
+    free_space_loss_db,
+    knife_edge_nu,
+    los_probability,
+    mixture_db,
+    path_loss_db,
+    shadow_sigma_db,
+    sight_loss_db,
+    sight_sigma_db,
+)
+
+CORRECTION_DB, CORRECTION_PER_KM_DB = 10.0, 0.02
+"""Bullington's addition to the equivalent edge, ``(1 - exp(-J / 6)) (10 + 0.02 D)`` (ITU-R P.526)."""
+BELOW = 1e-4
+"""How far the limit of nu is kept below the value that matters: single precision in the kernel."""
+
+
+def ring_losses(model: str, height_m: float, freq_ghz: float, distance_m: NDArray[np.float64], has_clutter: bool,
+                params: CoverageParams) -> Losses:
+    """Path loss and its standard deviation by ring.
+
+    Parameters
+    ----------
+    model : str
+    height_m, freq_ghz : float
+        Antenna above ground; frequency.
+    distance_m : ndarray of float64 (rings,)
+    has_clutter : bool
+        False: nothing is known of buildings, "in the clear" of the ground does not mean in the clear of buildings. The
+        clear state then holds the mean over the LOS probability of TR 38.901 and the spread of this mixture.
+    params : CoverageParams
+
+    Returns
+    -------
+    Losses
+    """
+    h_ut = params.receiver_height_m
+    weight = params.building_weight if has_clutter else 0.0
+    clear, blocked = sight_loss_db(model, distance_m, freq_ghz, height_m, h_ut, weight)
+    if not has_clutter:
+        blocked = path_loss_db(model, distance_m, freq_ghz, height_m, h_ut, False)
+    sigma = _sigma(model, distance_m, freq_ghz, height_m, has_clutter, params)
+    return _losses(np.stack([clear, blocked], axis=1), np.hypot(sigma, params.model_sigma_db),
+                   (height_m, freq_ghz, distance_m), params, (params.diffraction_weight, params.diffraction_cap_db))
+
+
+def calibrated_losses(calibration: Calibration, height_m: float, freq_ghz: float, distance_m: NDArray[np.float64],
+                      params: CoverageParams) -> Losses:
+    """Tables by ring of a calibrated model; as :func:`ring_losses`.
+
+    Its standard deviations are those of the whole error seen in the measurements, so ``model_sigma_db`` does not come
+    on top.
+    """
+    h_ut = params.receiver_height_m
+    path = np.stack(environment_loss_tables(calibration, distance_m, freq_ghz, height_m, h_ut), axis=1)
+    sigma = np.stack(environment_sigma_tables(calibration, distance_m), axis=1)
+    return _losses(path, sigma, (height_m, freq_ghz, distance_m), params,
+                   (calibration.diffraction_weight, calibration.diffraction_cap_db))
+
+
+def _losses(path: NDArray[np.float64], sigma: NDArray[np.float64], link: tuple[float, float, NDArray[np.float64]],
+            params: CoverageParams, edge: tuple[float, float]) -> Losses:
+    """Tables from path loss and standard deviation (rings, 2); ``link`` is (height, frequency, distances)."""
+    height_m, freq_ghz, distance_m = link
+    free = free_space_loss_db(np.hypot(distance_m, height_m - params.receiver_height_m), freq_ghz)
+    correction = np.zeros(distance_m.size)
+    if params.terrain_diffraction == "bullington":
+        correction = CORRECTION_DB + CORRECTION_PER_KM_DB * distance_m / 1000.0
+    scale = float(np.sqrt(freq_ghz))
+    return Losses(
+        path.astype(np.float32), (1.0 / sigma).astype(np.float32),
+        _nu_limit(path - free[:, None], correction[:, None], scale).astype(np.float32), free.astype(np.float32),
+        correction.astype(np.float32), scale, *edge,
+    )
+
+
+def _sigma(model: str, distance_m: NDArray[np.float64], freq_ghz: float, height_m: float, has_clutter: bool,
+           params: CoverageParams) -> NDArray[np.float64]:
+    """Shadow fading (rings, 2): in the clear and blocked, dB.
+
+    Where the surface tells sight, the blend of both states is a loss between them, not now the one and now the other:
+    their fadings are mixed, and how far the blend is from the truth is part of ``model_sigma_db``.
+    """
+    h_ut = params.receiver_height_m
+    beyond = distance_m > breakpoint_m(model, freq_ghz, height_m, h_ut)
+    fading = shadow_sigma_db(model, True, beyond), shadow_sigma_db(model, False, beyond)
+    if not has_clutter:
+        clear = sight_sigma_db(model, distance_m, freq_ghz, height_m, h_ut, 0.0)[0]
+        return np.stack([clear, fading[1]], axis=1)
+    weight, share = params.building_weight, los_probability(model, distance_m, h_ut)
+    seen = weight + (1.0 - weight) * share, (1.0 - weight) * share
+    return np.stack([mixture_db(part, (0.0, 0.0), fading)[1] for part in seen], axis=1)
+
+
+def _nu_limit(need_db: NDArray[np.float64], correction_db: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Greatest nu (at 1 GHz) whose edge surely stays below ``need_db``.
+
+    The edge's loss J + (1 - exp(-J / 6)) c is at most J + c and at most J (1 + c / 6).
+    """
+    edge = np.maximum(np.maximum(need_db - correction_db, need_db / (1.0 + correction_db / 6.0)), 0.0)
+    return np.asarray(knife_edge_nu(edge) / scale - BELOW)

@@ -1,0 +1,177 @@
+"""What if: sectors added, moved, changed or taken away, and only what they reach predicted anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from siteplan._kernels import Pixels
+from siteplan.coverage._assemble import crop_coverage
+from siteplan.coverage._calibration import Calibration
+from siteplan.coverage._equipment import Equipment, load_equipment
+from siteplan.coverage._masts import reach_px
+from siteplan.coverage._nouns import Coverage
+from siteplan.coverage._predict import Region, coverage_of, make_job, predict_servers
+from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._sectors import check_sectors
+from siteplan.errors import ModelError
+from siteplan.grid import pixel_of
+from siteplan.params import CoverageParams
+from siteplan.surface import Surface
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A predicted network, ready to be asked what a change would do; made by :func:`prepare_situation`.
+
+    Attributes
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        Sectors that stand, as in :func:`predict_coverage`.
+    params : CoverageParams
+    coverage : Coverage
+        Of these sectors on the whole grid.
+    equipment : Equipment
+    calibration : Calibration or None
+    pixels, top_m
+        Arrays that every question shares.
+    row, col, reach : ndarray of int64 (sectors,)
+        Pixel and reach of each sector; reach -1 for indoor ones.
+    """
+
+    surface: Surface
+    sectors: pd.DataFrame
+    params: CoverageParams
+    coverage: Coverage
+    equipment: Equipment
+    calibration: Calibration | None
+    pixels: Pixels
+    top_m: NDArray[np.float32]
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
+    reach: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of sectors does to the coverage.
+
+    Attributes
+    ----------
+    region : (slice, slice)
+        Rows and columns of the grid outside of which nothing changes.
+    before, after : Coverage
+        Of the region; each counts its servers in its own ``sector_ids`` (``after`` lists those that can reach it).
+    added, removed, changed : tuple of str
+        Sector ids.
+    """
+
+    region: Region
+    before: Coverage
+    after: Coverage
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def prepare_situation(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, coverage: Coverage,
+                      equipment: Equipment | None = None, calibration: Calibration | None = None) -> Situation:
+    """Keep what every question of :func:`what_if` shares.
+
+    Raises
+    ------
+    ModelError
+        When sectors or surface are not those of the coverage.
+    """
+    if coverage.geobox != surface.geobox or coverage.sector_ids != tuple(map(str, sectors.index)):
+        raise ModelError("what-if needs the coverage of just these sectors on this surface")
+    row, col = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
+    return Situation(surface, sectors, params, coverage, load_equipment() if equipment is None else equipment,
+                     calibration, receiver_pixels(surface, params, calibration), surface.top_m, row, col,
+                     reach_px(sectors["kind"], params, surface.pixel_m))
+
+
+def what_if(situation: Situation, removed: Sequence[str] = (), added: pd.DataFrame | None = None, *,
+            workers: int | None = None) -> Change:
+    """What taking away some sectors and adding others does; only the footprint of the change is computed.
+
+    Parameters
+    ----------
+    situation : Situation
+    removed : sequence of str
+        Sector ids.
+    added : DataFrame, optional
+        Sectors, as in :func:`predict_coverage`. One whose id is removed in the same step is a change: a site that
+        moves, turns or gets more power.
+    workers : int, optional
+        Threads; one per processor when absent.
+
+    Returns
+    -------
+    Change
+        ``after`` equals, bit for bit, this part of a prediction of all sectors after the change (those that stay in
+        their order, the added ones after them), but for the numbers of the servers.
+
+    Raises
+    ------
+    ModelError
+        For a sector that is not there, or is there already, or cannot be used.
+    """
+    sectors, surface = situation.sectors, situation.surface
+    gone = [str(name) for name in removed]
+    new = sectors.iloc[:0] if added is None else added
+    check_sectors(surface, new, situation.equipment)
+    lost = pd.Index(situation.coverage.sector_ids).get_indexer(gone)
+    unknown = [name for name, place in zip(gone, lost, strict=True) if place < 0]
+    ids = set(map(str, new.index))
+    twice = sorted((ids - set(gone)) & set(situation.coverage.sector_ids))
+    if unknown or twice:
+        told = [f"no such sectors: {', '.join(unknown)}"] * bool(unknown)
+        told += [f"sectors are there already: {', '.join(twice)}"] * bool(twice)
+        raise ModelError("; ".join(told))
+    region = _footprint(situation, lost, new)
+    near = _near(situation, region)
+    near[lost] = False
+    table = pd.concat([sectors[near], new]) if len(new) else sectors[near]
+    after = _predict(situation, table, region, workers or os.cpu_count() or 1)
+    before = crop_coverage(situation.coverage, region)
+    return Change(region, before, after, tuple(sorted(ids - set(gone))), tuple(sorted(set(gone) - ids)),
+                  tuple(sorted(ids & set(gone))))
+
+
+def _footprint(situation: Situation, lost: NDArray[np.int64], new: pd.DataFrame) -> Region:
+    """Rows and columns that the changed sectors reach; one pixel when they reach none."""
+    geobox = situation.surface.geobox
+    height, width = geobox.shape
+    new_row, new_col = pixel_of(geobox, new["x"].to_numpy(float), new["y"].to_numpy(float))
+    row, col = np.concatenate([situation.row[lost], new_row]), np.concatenate([situation.col[lost], new_col])
+    new_reach = reach_px(new["kind"], situation.params, situation.surface.pixel_m)
+    reach = np.concatenate([situation.reach[lost], new_reach])
+    row, col, reach = row[reach >= 0], col[reach >= 0], reach[reach >= 0]
+    if row.size == 0:
+        return slice(0, 1), slice(0, 1)
+    return (slice(max(int((row - reach).min()), 0), min(int((row + reach).max()) + 1, height)),
+            slice(max(int((col - reach).min()), 0), min(int((col + reach).max()) + 1, width)))
+
+
+def _near(situation: Situation, region: Region) -> NDArray[np.bool_]:
+    """Sectors that can reach a region."""
+    rows, cols = region
+    row, col, reach = situation.row, situation.col, situation.reach
+    return ((row + reach >= rows.start) & (row - reach < rows.stop) & (col + reach >= cols.start)
+            & (col - reach < cols.stop) & (reach >= 0))
+
+
+def _predict(situation: Situation, table: pd.DataFrame, region: Region, threads: int) -> Coverage:
+    """Coverage of a region by the sectors that can reach it."""
+    networks = situation.coverage.networks
+    place = situation.surface, (situation.pixels, situation.top_m)
+    job = make_job(place, table, situation.params, situation.equipment, networks, situation.calibration)
+    rows, cols = (range(part.start, part.stop) for part in region)
+    return coverage_of(job, predict_servers(job, rows, cols, threads), networks, tuple(map(str, table.index)))
