@@ -32,8 +32,7 @@ from siteplan.coverage._features import measurement_samples
 from siteplan.coverage._masts import disc_of, prepare_masts
 from siteplan.coverage._models import MODEL_NAMES
 from siteplan.coverage._nouns import Layer
-from siteplan.coverage._predict import make_job, sight_windows
-from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._predict import make_job, make_place, sight_windows
 from siteplan.errors import ModelError
 from siteplan.grid import pixel_xy, study_geobox
 from siteplan.params import CoverageParams
@@ -58,8 +57,7 @@ def signals(surface: Surface, sectors: pd.DataFrame, settings: CoverageParams) -
     equipment = load_equipment()
     table = complete_sectors(sectors, equipment)
     masts = prepare_masts(surface, table, settings, equipment)
-    place = surface, (receiver_pixels(surface, settings), surface.top_m)
-    job = make_job(place, sectors, settings, equipment, (NET,))
+    job = make_job(make_place(surface, settings), sectors, settings, equipment, (NET,))
     shape = tuple(surface.geobox.shape)
     rsrp, sigma = np.full((len(table), *shape), -np.inf), np.full((len(table), *shape), np.nan)
     rows, cols = np.mgrid[0:shape[0], 0:shape[1]]

@@ -60,8 +60,7 @@ def fill_sinr(rsrp, server, power, air, out):  # type: ignore[no-untyped-def]
         for carrier in range(carriers):
             if carrier != own:
                 total += np.float64(power[carrier, k]) * overlap[own, carrier]
-        signal_mw = 10.0 ** (0.1 * np.float64(rsrp[k]))
-        out[k] = np.float32(10.0 * math.log10(signal_mw / (total * _MW + noise_mw[own])))
+        out[k] = np.float32(rsrp[k] - 10.0 * math.log10(total * _MW + noise_mw[own]))
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from siteplan.grid import pixel_of
 from siteplan.params import CoverageParams
 from siteplan.radio import wall_loss_db, wall_sigma_db
 from siteplan.surface import Surface
+
+KEPT_VALUES = 4_000_000
+"""Loss tables are kept up to so many path losses, about 64 MB."""
 
 
 @lru_cache(maxsize=8)
@@ -184,24 +188,34 @@ def _patterns(equipment: Equipment, names: NDArray[Any], params: CoverageParams,
 
 
 class LossTables:
-    """Loss tables by ring, computed once per model, height, frequency and reach."""
+    """Loss tables by ring, computed once per model, height, frequency and reach; the oldest go when they are too many.
 
-    def __init__(self, masts: Masts) -> None:
-        self._masts = masts
+    Parameters
+    ----------
+    params : CoverageParams
+    calibration : Calibration or None
+    pixel_m : float
+    has_clutter : bool
+    """
+
+    def __init__(self, params: CoverageParams, calibration: Calibration | None, pixel_m: float, has_clutter: bool) -> None:
+        self._params, self._calibration, self._pixel_m, self._clutter = params, calibration, pixel_m, has_clutter
         self._known: dict[tuple[int, float, float, int, bool], Losses] = {}
+        self._lock = Lock()
 
-    def of(self, i: int) -> Losses:
+    def of(self, masts: Masts, i: int) -> Losses:
         """Tables of sector ``i``."""
-        masts = self._masts
         key = (int(masts.model[i]), float(masts.height_m[i]), float(masts.freq_ghz[i]), int(masts.radius[i]),
                bool(masts.calibrated[i]))
         found = self._known.get(key)
         if found is None:
-            distance_m = disc_of(key[3]).distance * masts.surface.pixel_m
-            if masts.calibration is not None and key[4]:
-                found = calibrated_losses(masts.calibration, key[1], key[2], distance_m, masts.params)
+            distance_m = disc_of(key[3]).distance * self._pixel_m
+            if self._calibration is not None and key[4]:
+                found = calibrated_losses(self._calibration, key[1], key[2], distance_m, self._params)
             else:
-                found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, masts.surface.has_clutter,
-                                    masts.params)
-            self._known[key] = found
+                found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, self._clutter, self._params)
+            with self._lock:
+                self._known[key] = found
+                while sum(table.path_db.size for table in self._known.values()) > KEPT_VALUES and len(self._known) > 1:
+                    del self._known[next(iter(self._known))]
         return found

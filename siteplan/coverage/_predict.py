@@ -42,15 +42,23 @@ Region = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
+class Place:
+    """What predictions on one surface share, whatever the sectors: receivers' pixels, top surface, loss tables."""
+
+    surface: Surface
+    pixels: Pixels
+    top_m: NDArray[np.float32]
+    tables: LossTables
+
+
+@dataclass(frozen=True)
 class Job:
     """What every part of a prediction shares."""
 
     masts: Masts
     serves: NDArray[np.bool_]
     """(radiating sectors, networks)"""
-    tables: LossTables
-    pixels: Pixels
-    top_m: NDArray[np.float32]
+    place: Place
 
 
 def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoverageParams,
@@ -101,20 +109,24 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     table = load_equipment() if equipment is None else equipment
     check_sectors(surface, sectors, table)
     chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
-    grids = receiver_pixels(surface, params, calibration), surface.top_m
-    job = make_job((surface, grids), sectors, params, table, chosen, calibration)
+    job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
     rows, cols = _span(surface, region)
     threads = workers or os.cpu_count() or 1
     servers = predict_servers(job, rows, cols, threads)
     return coverage_of(job, servers, chosen, tuple(map(str, sectors.index)))
 
 
-def make_job(place: tuple[Surface, tuple[Pixels, NDArray[np.float32]]], sectors: pd.DataFrame, params: CoverageParams,
-             equipment: Equipment, networks: tuple[Network, ...], calibration: Calibration | None = None) -> Job:
-    """Arrays that every part of a prediction shares; ``place``: surface, (receivers' pixels, top of the surface)."""
-    surface, grids = place
-    masts = prepare_masts(surface, complete_sectors(sectors, equipment), params, equipment, calibration)
-    return Job(masts, _serves(sectors, networks)[masts.number], LossTables(masts), *grids)
+def make_job(place: Place, sectors: pd.DataFrame, params: CoverageParams, equipment: Equipment,
+             networks: tuple[Network, ...], calibration: Calibration | None = None) -> Job:
+    """Arrays that every part of a prediction shares."""
+    masts = prepare_masts(place.surface, complete_sectors(sectors, equipment), params, equipment, calibration)
+    return Job(masts, _serves(sectors, networks)[masts.number], place)
+
+
+def make_place(surface: Surface, params: CoverageParams, calibration: Calibration | None = None) -> Place:
+    """What does not depend on the sectors."""
+    return Place(surface, receiver_pixels(surface, params, calibration), surface.top_m,
+                 LossTables(params, calibration, surface.pixel_m, surface.has_clutter))
 
 
 def _span(surface: Surface, region: Region | None) -> tuple[range, range]:
@@ -151,8 +163,9 @@ def coverage_of(job: Job, servers: Servers, networks: tuple[Network, ...], secto
     inside_rsrp = inside_probability = None
     if params.indoor:
         building = surface.clutter_m[rows, cols] > 0
-        inside_rsrp, inside_probability = servers.indoor, probability_of(servers.indoor_z)
-        inside_rsrp[:, ~building], inside_probability[:, ~building] = np.nan, np.nan
+        inside_rsrp, inside_probability = servers.indoor, np.full_like(servers.indoor, np.nan)
+        inside_probability[:, building] = probability_of(servers.indoor_z[:, building])
+        inside_rsrp[:, ~building] = np.nan
         inside_rsrp[np.isneginf(inside_rsrp)] = np.nan
     ranked = Ranked(servers.best, servers.second, servers.above, servers.power, probability_of(servers.z), inside_rsrp,
                     inside_probability)
@@ -248,7 +261,7 @@ def _add_groups(job: Job, groups: list[NDArray[np.int64]], servers: Servers) -> 
     masts = job.masts
     part = (servers.first_row, servers.last_row, servers.col0, servers.col0 + servers.best.shape[2])
     limits = Limits(masts.params.threshold_dbm, indoor_threshold_dbm(masts.params))
-    plain = job.pixels._replace(extra_db=np.zeros((0, 0), np.float32))
+    plain = job.place.pixels._replace(extra_db=np.zeros((0, 0), np.float32))
     for group in groups:
         row, reach = masts.row[group[0]], masts.radius[group[0]]
         if row + reach < servers.first_row or row - reach >= servers.last_row:
@@ -258,8 +271,8 @@ def _add_groups(job: Job, groups: list[NDArray[np.int64]], servers: Servers) -> 
         serves = job.serves[group]
         for same in split_runs([masts.carrier[group], masts.freq_ghz[group], *serves.T]):
             chosen = group[same]
-            pixels = job.pixels if masts.calibrated[chosen[0]] else plain
-            add_mast(pixels, mast, disc, sight, job.tables.of(int(chosen[0])),
+            pixels = job.place.pixels if masts.calibrated[chosen[0]] else plain
+            add_mast(pixels, mast, disc, sight, job.place.tables.of(masts, int(chosen[0])),
                      masts.sectors(chosen, job.serves[chosen[0]]), limits, servers)
 
 
@@ -284,7 +297,7 @@ def sight_windows(job: Job, mast: Mast, radius: int, part: tuple[int, int, int, 
     if not job.masts.surface.has_clutter:
         return nu_ground, nu_ground
     top = np.empty((edge, edge), np.float32)
-    copy_window(job.top_m, mast.row, mast.col, radius + 1, top)
+    copy_window(job.place.top_m, mast.row, mast.col, radius + 1, top)
     nu_top = np.full((size, size), CLEAR_NU, np.float32)
     over(top, ground, mast, disc, within, nu_top)
     return nu_top, nu_ground

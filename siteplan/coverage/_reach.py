@@ -84,7 +84,8 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     site_ids, code = np.unique(sectors["site_id"].astype(str).to_numpy(object).astype(str), return_inverse=True)
     masts = prepare_masts(surface, complete_sectors(sectors, table), params, table, calibration)
     code = code[masts.number]
-    tables, everyone = LossTables(masts), np.ones(1, np.bool_)
+    tables = LossTables(params, calibration, surface.pixel_m, surface.has_clutter)
+    everyone = np.ones(1, np.bool_)
     pixels, nothing = receiver_pixels(surface, params, calibration), np.zeros((0, 0), np.float32)
     heights = np.ascontiguousarray(surface.top_m), pixels.ground_m, surface.has_clutter
     best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
@@ -99,7 +100,7 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
             chosen = site[same]
             i = int(chosen[0])
             extra = pixels.extra_db if masts.calibrated[i] else nothing
-            reach_mast((*heights, extra), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(i),
+            reach_mast((*heights, extra), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(masts, i),
                        masts.sectors(chosen, everyone), limits, points, (best_z, touched, count))
         hit = np.sort(touched[:count[0]])
         found_points.append(order[hit])

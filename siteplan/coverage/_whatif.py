@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from siteplan._kernels import Pixels
 from siteplan.coverage._assemble import crop_coverage
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import reach_px
 from siteplan.coverage._nouns import Coverage
-from siteplan.coverage._predict import Region, coverage_of, make_job, predict_servers
-from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._predict import Place, Region, coverage_of, make_job, make_place, predict_servers
 from siteplan.coverage._sectors import check_sectors
 from siteplan.errors import ModelError
 from siteplan.grid import pixel_of
@@ -39,8 +37,8 @@ class Situation:
         Of these sectors on the whole grid.
     equipment : Equipment
     calibration : Calibration or None
-    pixels, top_m
-        Arrays that every question shares.
+    place : Place
+        What every question shares.
     row, col, reach : ndarray of int64 (sectors,)
         Pixel and reach of each sector; reach -1 for indoor ones.
     """
@@ -51,8 +49,7 @@ class Situation:
     coverage: Coverage
     equipment: Equipment
     calibration: Calibration | None
-    pixels: Pixels
-    top_m: NDArray[np.float32]
+    place: Place
     row: NDArray[np.int64]
     col: NDArray[np.int64]
     reach: NDArray[np.int64]
@@ -93,7 +90,7 @@ def prepare_situation(surface: Surface, sectors: pd.DataFrame, params: CoverageP
         raise ModelError("what-if needs the coverage of just these sectors on this surface")
     row, col = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
     return Situation(surface, sectors, params, coverage, load_equipment() if equipment is None else equipment,
-                     calibration, receiver_pixels(surface, params, calibration), surface.top_m, row, col,
+                     calibration, make_place(surface, params, calibration), row, col,
                      reach_px(sectors["kind"], params, surface.pixel_m))
 
 
@@ -171,7 +168,6 @@ def _near(situation: Situation, region: Region) -> NDArray[np.bool_]:
 def _predict(situation: Situation, table: pd.DataFrame, region: Region, threads: int) -> Coverage:
     """Coverage of a region by the sectors that can reach it."""
     networks = situation.coverage.networks
-    place = situation.surface, (situation.pixels, situation.top_m)
-    job = make_job(place, table, situation.params, situation.equipment, networks, situation.calibration)
+    job = make_job(situation.place, table, situation.params, situation.equipment, networks, situation.calibration)
     rows, cols = (range(part.start, part.stop) for part in region)
     return coverage_of(job, predict_servers(job, rows, cols, threads), networks, tuple(map(str, table.index)))
