@@ -25,8 +25,10 @@ from siteplan.coverage import (
     predict_tiles,
     prepare_situation,
     reach_probability,
+    sectors_of_sites,
     what_if,
 )
+from siteplan.coverage import _predict as predict
 from siteplan.coverage._calibration import Calibration, Curve, predict_samples, sigma_of_samples
 from siteplan.coverage._features import measurement_samples
 from siteplan.coverage._masts import disc_of, prepare_masts
@@ -388,7 +390,8 @@ def test_a_calibrated_engine_gives_what_the_calibration_says_at_every_pixel():
     base = town(61, seed=8)
     codes = np.random.default_rng(1).choice([0, 3, 7], base.geobox.shape).astype(np.int16)
     surface, model = replace(base, classes=codes), made_up_calibration()
-    sectors = mixed_sectors(surface).assign(freq_mhz=2565.0, bandwidth_mhz=100.0, scs_khz=30.0, tilt_mechanical_deg=0.0)
+    sectors = mixed_sectors(surface).assign(freq_mhz=2565.0, bandwidth_mhz=100.0, scs_khz=30.0, tilt_mechanical_deg=0.0,
+                                            planned=False)
     chosen = params(300.0, sight="exact", tile_px=64)
     rows, cols = (part.ravel() for part in np.mgrid[0:61:2, 0:61:2])
     x, y = pixel_xy(surface.geobox, rows, cols)
@@ -429,6 +432,40 @@ def test_a_calibration_holds_for_its_bands_alone_and_needs_buildings():
     assert np.nanmax(np.abs(signals[0] - signals[1])) > 1.0  # powers of standing sectors are trusted by 0.6 only
     with pytest.raises(ModelError, match="buildings"):
         predict_coverage(replace(surface, has_clutter=False), sectors, params(), calibration=model)
+
+
+def test_new_sites_keep_their_own_power_under_a_calibration():
+    """A calibration that does not trust the stations' powers says nothing about the radio that will be bought."""
+    surface, model = town(61, seed=8), made_up_calibration().model_copy(update={"power_weight": 0.1})
+    sites = gpd.GeoDataFrame({"kind": ["macro", "micro"], "antenna_height_m": [30.0, 8.0]},
+                             index=pd.Index(["A", "B"], name="site_id"), crs=CRS,
+                             geometry=gpd.points_from_xy([155, 455], [305, 305]))
+    table = sectors_of_sites(sites).assign(freq_mhz=2565.0)
+    equipment = load_equipment()
+    plain = prepare_masts(surface, table, params(), equipment)
+    fitted = prepare_masts(surface, table, params(), equipment, model)
+    assert fitted.calibrated.all()
+    np.testing.assert_array_equal(fitted.power_dbm, plain.power_dbm)
+    standing = prepare_masts(surface, table.drop(columns="planned"), params(), equipment, model)
+    assert np.ptp(standing.power_dbm) < 0.2 * np.ptp(plain.power_dbm)
+
+
+def test_coverages_of_other_settings_do_not_mix():
+    surface = flat()
+    one = predict_coverage(surface, omni(205, 305), params())
+    with pytest.raises(ModelError, match="noise"):
+        merge_coverage(one, predict_coverage(surface, omni(405, 305, "B"), params(noise_figure_db=15.0)))
+    for other in (params(threshold_dbm=-80.0), params(indoor=False), params(noise_figure_db=3.0)):
+        with pytest.raises(ModelError, match="other settings"):
+            prepare_situation(surface, omni(205, 305), other, one)
+
+
+def test_tiles_share_what_does_not_depend_on_them(monkeypatch):
+    calls: list[int] = []
+    made = predict.receiver_pixels
+    monkeypatch.setattr(predict, "receiver_pixels", lambda *given: calls.append(1) or made(*given))
+    assert len(list(predict_tiles(town(), random_sectors(town(), 3), params(tile_px=64)))) == 4
+    assert calls == [1]
 
 
 def test_no_sector_at_all_is_a_gap_everywhere():

@@ -86,11 +86,13 @@ def merge_coverage(a: Coverage, b: Coverage) -> Coverage:
     Raises
     ------
     ModelError
-        When grids or thresholds differ, a sector is in both, or only one of them knows the signal inside.
+        When grids, thresholds or noise figures differ, a sector is in both, or only one knows the signal inside.
     """
     if (a.geobox != b.geobox or a.threshold_dbm != b.threshold_dbm or
             a.indoor_threshold_dbm != b.indoor_threshold_dbm):
         raise ModelError("coverages of different grids or thresholds cannot be merged")
+    if a.spectrum.noise_figure_db != b.spectrum.noise_figure_db:
+        raise ModelError("coverages of different noise figures cannot be merged")
     if (a.indoor_probability is None) != (b.indoor_probability is None):
         raise ModelError("a coverage with the signal inside and one without cannot be merged")
     twice = sorted(set(a.sector_ids) & set(b.sector_ids))

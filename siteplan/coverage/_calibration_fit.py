@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from siteplan.coverage._calibration import Calibration, Curve, Provenance, Term, predict_samples
 from siteplan.errors import ModelError
@@ -127,7 +127,11 @@ def fit_calibration(samples: pd.DataFrame, name: str, settings: FitSettings | No
         "sectors": int(rows["sector_id"].nunique()), "notes": notes,
         "scores": {**told.scores, "fit_rmse_db": round(float(np.sqrt(np.mean(error**2))), 3)}})
     fields = {**model.model_dump(), **_sigma(rows, error, wanted), "provenance": told.model_dump()}
-    return Calibration.model_validate(fields)
+    try:
+        return Calibration.model_validate(fields)
+    except ValidationError as error:
+        faults = "；".join(f"{'.'.join(map(str, fault['loc'])) or '整体'} = {fault['input']}" for fault in error.errors())
+        raise ModelError(f"拟合结果超出校正模型允许的范围，核对测量的频率、单位和小区：{faults}") from error
 
 
 def matched_rows(samples: pd.DataFrame, settings: FitSettings) -> NDArray[np.bool_]:

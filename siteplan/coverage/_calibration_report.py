@@ -208,9 +208,11 @@ def report_text(report: CalibrationReport) -> str:
     for rows_of, words in (("matched", "与小区匹配的测点"), ("all", "全部测点")):
         for model in (*MODELS, "map") if rows_of == "all" else MODELS:
             row = means.loc[(rows_of, model)]
-            lines.append(
-                f"{words}，{MODEL_ZH[model]}：均方根误差 {row['rmse_db']:.2f} dB，偏差 {row['bias_db']:+.2f} dB；覆盖比例偏差 "
-                f"{100 * row['share_bias']:+.1f} 个百分点，平均绝对误差 {100 * row['share_error']:.1f} 个百分点"
-                f"（{int(row['blocks'])} 个 {report.settings.block_m / 1000:g} km 方格）。")
+            shares = "方格内测点不足，覆盖比例未比较"
+            if row["blocks"] > 0:
+                shares = (f"覆盖比例偏差 {100 * row['share_bias']:+.1f} 个百分点，平均绝对误差 {100 * row['share_error']:.1f} 个百分点"
+                          f"（{int(row['blocks'])} 个 {report.settings.block_m / 1000:g} km 方格）")
+            error = f"均方根误差 {row['rmse_db']:.2f} dB，偏差 {row['bias_db']:+.2f} dB"
+            lines.append(f"{words}，{MODEL_ZH[model]}：{error}；{shares}。")
     lines.append("以上为模型预测与实测的差别；预测值不是实测值，两者不得混在一张图上而不加说明。")
     return "\n".join(lines)

@@ -19,6 +19,7 @@ from siteplan.coverage._calibration import Calibration, calibrated_power_dbm
 from siteplan.coverage._equipment import Equipment
 from siteplan.coverage._losses import calibrated_losses, ring_losses
 from siteplan.coverage._models import MODEL_NAMES, models_of
+from siteplan.coverage._sectors import PLANNED
 from siteplan.coverage._spectrum import Spectrum, spectrum_of
 from siteplan.errors import ModelError
 from siteplan.grid import pixel_of
@@ -153,8 +154,8 @@ def _trusted_dbm(power_dbm: NDArray[np.float64], table: pd.DataFrame, calibrated
     if calibration is None:
         return power_dbm
     planned = np.zeros(len(table), np.bool_)
-    if "planned" in table:
-        planned = (table["planned"] == True).to_numpy(bool)  # noqa: E712 - NA is not planned
+    if PLANNED in table:
+        planned = (table[PLANNED] == True).to_numpy(bool)  # noqa: E712 - NA is not planned
     return np.where(calibrated & ~planned, calibrated_power_dbm(calibration, power_dbm), power_dbm)
 
 
@@ -198,7 +199,8 @@ class LossTables:
     has_clutter : bool
     """
 
-    def __init__(self, params: CoverageParams, calibration: Calibration | None, pixel_m: float, has_clutter: bool) -> None:
+    def __init__(self, params: CoverageParams, calibration: Calibration | None, pixel_m: float,
+                 has_clutter: bool) -> None:
         self._params, self._calibration, self._pixel_m, self._clutter = params, calibration, pixel_m, has_clutter
         self._known: dict[tuple[int, float, float, int, bool], Losses] = {}
         self._lock = Lock()

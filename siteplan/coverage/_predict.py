@@ -72,7 +72,8 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     surface : Surface
     sectors : DataFrame
         Columns ``SECTOR_COLUMNS``, index of unique sector ids. ``networks`` are joined by ``|``; ``*`` serves every
-        network of the sector's technology. Indoor sectors do not radiate outdoors. May be empty.
+        network of the sector's technology. Indoor sectors do not radiate outdoors. May be empty. Optional columns:
+        ``model`` (uma, umi, rma) and ``planned`` (see ``calibration``).
     params : CoverageParams
     networks : sequence of Network, optional
         Networks of the result; all that occur, sorted, when absent (``Network("*", "5G")`` when none occurs).
@@ -84,7 +85,8 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
         Rows and columns of the grid that are asked for; the whole grid when absent. Equal, bit for bit, to this part of
         the whole; only the sectors that reach it are computed.
     calibration : Calibration, optional
-        Model fitted to measurements; it takes the place of TR 38.901 for the sectors within its bands.
+        Model fitted to measurements; it takes the place of TR 38.901 for the sectors within its bands. Powers of
+        sectors that are not ``planned`` count as far as it trusts them.
 
     Returns
     -------
@@ -195,14 +197,16 @@ def predict_tiles(surface: Surface, sectors: pd.DataFrame, params: CoverageParam
     ModelError
         As :func:`predict_coverage`.
     """
-    height, width = surface.geobox.shape
-    tile = params.tile_px
-    chosen = tuple(networks) if networks is not None else occurring_networks(sectors)
+    table = load_equipment() if equipment is None else equipment
+    check_sectors(surface, sectors, table)
+    chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
+    job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
+    (height, width), tile, ids = surface.geobox.shape, params.tile_px, tuple(map(str, sectors.index))
     for row in range(0, height, tile):
         for col in range(0, width, tile):
-            region = slice(row, min(row + tile, height)), slice(col, min(col + tile, width))
-            yield region, predict_coverage(surface, sectors, params, chosen, equipment=equipment, workers=workers,
-                                           region=region, calibration=calibration)
+            rows, cols = range(row, min(row + tile, height)), range(col, min(col + tile, width))
+            servers = predict_servers(job, rows, cols, workers or os.cpu_count() or 1)
+            yield (slice(rows.start, rows.stop), slice(cols.start, cols.stop)), coverage_of(job, servers, chosen, ids)
 
 
 def _split(text: object) -> list[str]:

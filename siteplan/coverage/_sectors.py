@@ -22,6 +22,8 @@ KINDS = ("macro", "micro", "indoor")
 _FILLED = ("tilt_electrical_deg", "tilt_mechanical_deg", "tilt_deg", "bandwidth_mhz", "scs_khz", "feeder_db",
            "load_share")
 """Columns that :func:`complete_sectors` fills."""
+PLANNED = "planned"
+"""Optional column: True for sectors that do not stand yet; a calibration takes their power as it is."""
 MODELS = ("uma", "umi", "rma")
 """Values of the optional column ``model``."""
 _LIMITS = {"antenna_height_m": (0.0, 1000.0), "tilt_electrical_deg": (-90.0, 90.0),
@@ -215,7 +217,7 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
                 "tilt_electrical_deg": np.asarray(tilts, float) if kind.azimuths_deg else 0.0,
                 "freq_mhz": band.freq_mhz, "bandwidth_mhz": band.bandwidth_mhz, "scs_khz": float(band.scs_khz),
                 "epre_dbm": table.epre_dbm(name), "antenna": kind.antenna, "kind": name,
-                "networks": serves[chosen], "technology": band.technology,
+                "networks": serves[chosen], "technology": band.technology, "planned": True,
                 "site_id": sites.index.astype(str).to_numpy(object)[chosen], "_place": chosen, "_number": number,
             }))
     out = pd.concat(parts, ignore_index=True).sort_values(["_place", "_number"], kind="stable")

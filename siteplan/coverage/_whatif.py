@@ -15,7 +15,15 @@ from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import reach_px
 from siteplan.coverage._nouns import Coverage
-from siteplan.coverage._predict import Place, Region, coverage_of, make_job, make_place, predict_servers
+from siteplan.coverage._predict import (
+    Place,
+    Region,
+    coverage_of,
+    indoor_threshold_dbm,
+    make_job,
+    make_place,
+    predict_servers,
+)
 from siteplan.coverage._sectors import check_sectors
 from siteplan.errors import ModelError
 from siteplan.grid import pixel_of
@@ -84,10 +92,14 @@ def prepare_situation(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     Raises
     ------
     ModelError
-        When sectors or surface are not those of the coverage.
+        When sectors, surface or settings are not those of the coverage.
     """
     if coverage.geobox != surface.geobox or coverage.sector_ids != tuple(map(str, sectors.index)):
         raise ModelError("what-if needs the coverage of just these sectors on this surface")
+    told = coverage.threshold_dbm, coverage.indoor_threshold_dbm, coverage.spectrum.noise_figure_db
+    if told != (params.threshold_dbm, indoor_threshold_dbm(params), params.noise_figure_db) or (
+            params.indoor != (coverage.indoor_probability is not None)):
+        raise ModelError("the coverage was predicted with other settings")
     row, col = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
     return Situation(surface, sectors, params, coverage, load_equipment() if equipment is None else equipment,
                      calibration, make_place(surface, params, calibration), row, col,

@@ -151,7 +151,7 @@ def _sectors_on_grid(surface: Surface, stations: gpd.GeoDataFrame, equipment: Eq
     inside = on_grid(surface, sectors)
     for sector_id in sectors.index[~inside]:
         ledger.add("stations", str(stations.at[sector_id, "source_file"]), stations.at[sector_id, "source_row"],
-                   "geometry", sector_id, "refused", "基站在计算范围或已知地面之外,不参与覆盖计算", "核对坐标,或加大 study.margin_m")
+                   "geometry", sector_id, "refused", "基站在计算范围之外,不参与覆盖计算", "核对坐标,或加大 study.margin_m")
     return sectors[inside]
 
 
