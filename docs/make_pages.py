@@ -46,7 +46,7 @@ KEYS_ZH = {
     "coverage.max_range_m": "宏站扇区算到多远，米；再远按没有信号处理",
     "coverage.micro_range_m": "微站扇区算到多远，米",
     "coverage.model_macro": "宏站传播模型：`auto` 按周围建筑多少选 uma（城区）或 rma（农村），也可以强制其一",
-    "coverage.built_share_uma": "`auto` 时，500 m 内有建筑的像元占比达到此值用 uma，否则用 rma",
+    "coverage.built_share_uma": "`auto` 时，500 m 内地物高于 2 m 的像元占比达到此值用 uma，否则用 rma",
     "coverage.building_weight": "对建筑视距判断信几分，0–1：1 = 建筑表面说通视就按视距、说遮挡就按非视距；0 = 不看表面，"
                                 "处处取 TR 38.901 按视距概率的平均。缺省 0.25 由成都、累西腓的实测选出。地形遮挡不打折",
     "coverage.diffraction_weight": "屋顶单刃峰绕射损耗计入的比例，0–1；实测校正一般在 0.1 左右，全额计入反而更差",

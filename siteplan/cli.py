@@ -118,6 +118,8 @@ def _print_plan(console: Console, plan: Plan) -> None:
     """Indicators before and after, sites, bound - each rate with its rule."""
     from rich.table import Table
 
+    from siteplan.coverage import describe_exposure
+
     before, after = plan.indicators["before"], plan.indicators["after"]
     for notice in plan.study["notices"]:
         console.print(f"※ {notice}", style="yellow", markup=False)
@@ -145,6 +147,8 @@ def _print_plan(console: Console, plan: Plan) -> None:
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
     console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
                   f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)
+    if plan.exposure is not None and len(plan.exposure.pairs):
+        console.print(f"电磁环境{describe_exposure(plan.exposure)}", markup=False)
     for file in plan.inputs:
         if file["problem"]:
             console.print(f"图层文件不可用,未参与规划:{file['layer']} {file['file']}:{file['problem']}", style="red", markup=False)

@@ -17,6 +17,8 @@ from siteplan.input_ledger import InputLedger
 
 Heights = NDArray[np.float32]
 
+BUILT_M = 2.0
+"""Clutter higher than this counts as built, m."""
 FILL_LIMIT_M = 500.0
 """Ground further than this from a known height stays unknown: there is nothing to judge coverage by."""
 
@@ -76,6 +78,11 @@ class Surface:
     def top_m(self) -> Heights:
         """Ground plus clutter above sea level, float32, m."""
         return self.ground_m + self.clutter_m
+
+    @property
+    def built(self) -> NDArray[np.bool_]:
+        """True where what stands on the ground is higher than 2 m: lower things are fences, shrubs, noise."""
+        return self.clutter_m > BUILT_M
 
     @property
     def pixel_m(self) -> float:

@@ -171,7 +171,7 @@ def test_a_ridge_and_a_wall_shadow():
 
 def test_model_follows_the_built_share():
     bare, built = flat(), flat()
-    built.clutter_m[::4, ::4] = 0.01
+    built.clutter_m[::4, ::4] = 2.5
     args = omni(305, 305), params(200.0)
     rural, urban = predict_coverage(bare, *args), predict_coverage(built, *args)
     at = (0, 30, 45)

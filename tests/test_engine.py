@@ -183,7 +183,7 @@ def test_inside_a_building_the_wall_and_the_way_inwards_are_lost():
     got = predict_coverage(surface, sectors, chosen, (NET,))
     rsrp, sigma = signals(surface, sectors, chosen)
     wall = np.array([float(radio.wall_loss_db(f / 1000, "high")) for f in sectors["freq_mhz"]])
-    built = surface.clutter_m > 0
+    built = surface.built
     depth = np.full(built.shape, np.inf)  # to the nearest pixel that is not built, by brute force
     rows, cols = np.nonzero(np.pad(~built, 1, constant_values=True))
     for r, c in zip(*np.nonzero(built), strict=True):

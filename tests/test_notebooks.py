@@ -76,3 +76,19 @@ def test_notebook_holds_calls_not_logic(path: Path) -> None:
     found = [ast.unparse(node).splitlines()[0] for cell in cells
              for node in ast.walk(ast.parse(cell.source)) if isinstance(node, logic)]
     assert found == []
+
+
+def test_plots_show_in_a_notebook_one_after_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The backend of notebooks loads with the first figure; after it every plot must still show."""
+    first = ("import sys; sys.path.insert(0, 'tests')\nfrom test_coverage import flat, omni, params\n"
+             "from siteplan.coverage import predict_coverage\nfrom siteplan.maps import plot_coverage\n"
+             "got = predict_coverage(flat(21), omni(105, 105), params())\nplot_coverage(got, 'rsrp');")
+    book = nbformat.v4.new_notebook()
+    book.cells = [nbformat.v4.new_code_cell(text)
+                  for text in (first, "plot_coverage(got, 'sinr');", "plot_coverage(got, 'server');")]
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    client = NotebookClient(book, kernel_manager_class=ThisPythonManager, timeout=300, startup_timeout=120,
+                            resources={"metadata": {"path": str(ROOT)}})
+    client.execute()
+    assert [any("image/png" in out.get("data", {}) for out in cell.outputs) for cell in book.cells] == [True] * 3

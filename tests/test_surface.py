@@ -86,3 +86,11 @@ def test_shapes_and_nan_are_refused():
         Surface(BOX, zero[:2], zero, zero == 0, True)
     with pytest.raises(ModelError):
         Surface(BOX, zero * np.nan, zero, zero == 0, True)
+
+
+def test_low_things_are_not_built():
+    """Noise of a height raster makes neither a town nor an inside."""
+    box = study_geobox((0.0, 0.0, 40.0, 10.0), "EPSG:4547", 10.0)
+    clutter = np.array([[0.0, 0.05, 2.0, 2.5]], np.float32)
+    surface = Surface(box, np.zeros_like(clutter), clutter, np.ones(clutter.shape, bool), True)
+    assert surface.built.tolist() == [[False, False, False, True]]

@@ -37,7 +37,7 @@ SHARE, SQUARED, LOW_LINE, NEAR, LEAST, BUFFER = range(6)
 """float32: share of the way from the left to the right ray, what is maximised; for the bounds, rounded in their favour:
 the sight line, the distance, what must be beaten; a buffer."""
 SLOPE, TWIST, BEND = range(3)
-"""What the bounds need of a ray at 1, 1.5, 2, ... pixels from the mast, padded to whole chunks: the slope from the antenna
+"""What the bounds need of a ray at 1, 1.5, 2, ... pixels from the mast, padded to whole chunks: slope from the antenna
 in m per pixel with all that rounding may take, the bends within the sample's cell and beside it (m per pixel)."""
 
 
@@ -166,8 +166,8 @@ def mark_chunks(steepest, chunks, group, n, f, count):  # type: ignore[no-untype
     A bound above the sight line is taken at the far end of a chunk, another one at its near end.
     """
     zero, one, half, none = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.int32(0)
-    for i in range(count):
-        n[BEATS, i] = none
+    for k in range(count):
+        n[BEATS, k] = none
     start = np.uint64(0)
     for c in range(group * BITS, min((group + 1) * BITS, chunks.size)):
         k0, bound, bit = np.int32(c * CHUNK), chunks[c], np.int32(1 << (c - group * BITS))

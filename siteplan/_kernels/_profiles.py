@@ -153,10 +153,10 @@ def _list_bits(masks, start, count, listed, as_float, shift):  # type: ignore[no
             masks[0, some], masks[1, some] = i, rest
             some += np.uint32(rest != 0)
         left = np.uint32(some - np.uint32(start))
-    for b in range(found):
-        as_float[2, b] = np.float32(listed[1, b])
-    for b in range(found):
-        listed[1, b] = np.int32((listed[2, b] >> np.int32(23)) - np.int32(127) + shift)
+    for k in range(found):
+        as_float[2, k] = np.float32(listed[1, k])
+    for k in range(found):
+        listed[1, k] = np.int32((listed[2, k] >> np.int32(23)) - np.int32(127) + shift)
     return found
 
 

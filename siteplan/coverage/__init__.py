@@ -20,7 +20,7 @@ from siteplan.coverage._calibration_report import (
     report_text,
 )
 from siteplan.coverage._equipment import Band, Equipment, SiteType, equipment_of, load_equipment
-from siteplan.coverage._exposure import Exposure, screen_exposure
+from siteplan.coverage._exposure import Exposure, describe_exposure, screen_exposure
 from siteplan.coverage._features import draw_measurements, measurement_samples, surroundings
 from siteplan.coverage._models import MODEL_NAMES, models_of
 from siteplan.coverage._nouns import Coverage, Network
@@ -46,8 +46,8 @@ __all__ = [
     "Carrier", "Change", "Coverage", "Curve", "Equipment", "Exposure", "FitSettings", "Network", "Provenance",
     "Reach", "ScoreSettings", "SiteType", "Situation", "Spectrum", "SsbBeam", "antenna_names", "below_roof",
     "calibration_from_toml", "calibration_to_toml", "complete_sectors", "crop_coverage", "cross_validate",
-    "draw_measurements", "equipment_of", "fit_calibration", "load_equipment", "load_exposure", "mean_scores",
-    "measurement_samples", "merge_coverage", "models_of", "on_grid", "pattern_tables", "planned_tilt_deg",
+    "describe_exposure", "draw_measurements", "equipment_of", "fit_calibration", "load_equipment", "load_exposure",
+    "mean_scores", "measurement_samples", "merge_coverage", "models_of", "on_grid", "pattern_tables", "planned_tilt_deg",
     "predict_coverage", "predict_samples", "predict_tiles", "prepare_situation", "reach_probability", "report_text",
     "screen_exposure", "sectors_of_sites", "sectors_of_stations", "sigma_of_samples", "ssb_envelope",
     "surroundings", "visible", "what_if",

@@ -51,6 +51,15 @@ class Exposure:
         return {"sensitive_buildings": int(new["target_id"].nunique()), **told}
 
 
+def describe_exposure(exposure: Exposure) -> str:
+    """The screening in one Chinese sentence, for the terminal and the map."""
+    counts, new = exposure.counts(), exposure.pairs[exposure.pairs["site_status"] == "proposed"]
+    sites = int(new.loc[new["above_limit"], "site_id"].nunique())
+    return (f"筛查估算(不是环境影响评价):规划站附近 {counts['sensitive_buildings']} 栋敏感建筑中,{counts['above_limit']} 栋"
+            f"可能超过公众限值(涉及 {sites} 处站),{counts['taller_near']} 栋高于天线且在 30 m 内,须调整方位、下倾、挂高或功率后重算;"
+            "详见 exposure.csv 和 ledger.xlsx")
+
+
 def screen_exposure(sectors: pd.DataFrame, facilities: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, surface: Surface,
                     equipment: Equipment, params: ExposureParams | None = None) -> Exposure:
     """Screen the sensitive buildings near sites against the public limits of GB 8702-2014.

@@ -68,7 +68,7 @@ def surroundings(surface: Surface) -> Surroundings:
     [0.04, 2.0, 0.0]
     """
     edge = 2 * int(np.floor(NEAR_M / surface.pixel_m)) + 1
-    built = (surface.clutter_m > 0).astype(np.float64)
+    built = surface.built.astype(np.float64)
     share = np.clip(ndimage.uniform_filter(built, edge, mode="nearest"), 0.0, 1.0)
     mean = np.maximum(ndimage.uniform_filter(surface.clutter_m.astype(np.float64), edge, mode="nearest"), 0.0)
     # the running sums of the filter leave crumbs where nothing stands

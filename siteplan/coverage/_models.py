@@ -39,7 +39,7 @@ def models_of(surface: Surface, sectors: pd.DataFrame, row: NDArray[np.int64], c
 
 def built_share(surface: Surface, row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of built pixels within 500 m of pixels (what lies outside of the grid counts as not built)."""
-    built = surface.clutter_m > 0
+    built = surface.built
     reach = max(int(BUILT_RADIUS_M // surface.pixel_m), 1)
     span = np.arange(-reach, reach + 1)
     disc = span[:, None] ** 2 + span[None, :] ** 2 <= reach**2

@@ -164,7 +164,7 @@ def coverage_of(job: Job, servers: Servers, networks: tuple[Network, ...], secto
     cols = slice(servers.col0, servers.col0 + servers.best.shape[2])
     inside_rsrp = inside_probability = None
     if params.indoor:
-        building = surface.clutter_m[rows, cols] > 0
+        building = surface.built[rows, cols]
         inside_rsrp, inside_probability = servers.indoor, np.full_like(servers.indoor, np.nan)
         inside_probability[:, building] = probability_of(servers.indoor_z[:, building])
         inside_rsrp[:, ~building] = np.nan

@@ -27,7 +27,7 @@ def receiver_pixels(surface: Surface, params: CoverageParams, calibration: Calib
     nothing = np.zeros((0, 0), np.float32)
     inside = nothing
     if params.indoor:
-        built = surface.clutter_m > 0
+        built = surface.built
         inside = np.full(built.shape, OUT_OF_REACH_DB, np.float32)
         if built.any():
             pixels = ndimage.distance_transform_edt(np.pad(built, 1))[1:-1, 1:-1][built]

@@ -112,7 +112,7 @@ def list_statements(plan: Plan) -> list[str]:
     out = [
         *predicted, f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
         f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为{_sigma_meaning(plan)};空洞指{_gap_meaning(plan)}的区域。",
-        *_calibration_statements(plan), *notices,
+        *_calibration_statements(plan), *_exposure_statements(plan), *notices,
     ]
     if study.get("map_approval_no"):
         out.append(f"审图号:{as_text(study['map_approval_no'])}")
@@ -140,6 +140,16 @@ def _calibration_statements(plan: Plan) -> list[str]:
     lead = "校正模型" if lines[0].action == "note" else "没有采用校正模型"
     return [f"{lead}“{as_text(lines[0].file)}”:{as_text(lines[0].reason)}。",
             *(f"{as_text(line.reason)}({as_text(line.value)})。" for line in lines[1:])]
+
+
+def _exposure_statements(plan: Plan) -> list[str]:
+    """How many buildings the exposure screening tells of."""
+    from siteplan.coverage import describe_exposure
+
+    exposure = getattr(plan, "exposure", None)
+    if exposure is None or exposure.pairs.empty:
+        return []
+    return [f"电磁环境{describe_exposure(exposure)}。"]
 
 
 def list_badges(study: Mapping[str, Any]) -> list[str]:

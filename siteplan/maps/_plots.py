@@ -144,7 +144,10 @@ def plot_comparison(before: Coverage, after: Coverage, what: str, *, network: Ne
 def _lettering() -> Iterator[bool]:
     """Texts made inside take a font with Chinese where there is one; yields whether there is."""
     import matplotlib as mpl
+    import matplotlib.pyplot as plt
 
+    if not plt.get_fignums():  # loads the backend now: inside of the context its own settings would be put back
+        plt.switch_backend(mpl.get_backend())
     with mpl.rc_context({"font.family": _family()}):
         yield bool(chinese_fonts())
 

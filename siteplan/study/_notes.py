@@ -72,7 +72,10 @@ def _tell_unused(layers: Layers, used: Collection[str], ledger: InputLedger) -> 
     """One note for each layer that is read and checked but does not change the plan."""
     for name in UNUSED:
         if layers.has(name) and name not in used:
-            ledger.add(name, "", "", "", "", "note", "已读取并检查;本版本的选址计算尚未使用该图层", "无需处理")
+            use, remedy = "已读取并检查;本版本的选址计算尚未使用该图层", "无需处理"
+            if name == "measurements":
+                use, remedy = "已读取并检查;不会自动改变预测", "用 notebooks/07_calibrate.ipynb 拟合校正文件,写入 coverage.calibration"
+            ledger.add(name, "", "", "", "", "note", use, remedy)
 
 
 def _tell_orphan_points(tables: Mapping[str, gpd.GeoDataFrame], ledger: InputLedger) -> None:
