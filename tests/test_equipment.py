@@ -210,7 +210,7 @@ def test_feeder_follows_the_antenna_unless_given():
 
 def test_new_sites_tilt_electrically():
     got = sectors_of_sites(sites())
-    assert tuple(got.columns) == (*SECTOR_COLUMNS, "site_id")
+    assert tuple(got.columns) == (*SECTOR_COLUMNS, "planned", "site_id")
     assert (got["tilt_mechanical_deg"] == 0.0).all()
     assert (got["tilt_electrical_deg"].iloc[:3] > 0.0).all()
     np.testing.assert_array_equal(got["tilt_deg"], got["tilt_electrical_deg"])

@@ -47,8 +47,8 @@ __all__ = [
     "Reach", "ScoreSettings", "SiteType", "Situation", "Spectrum", "SsbBeam", "antenna_names", "below_roof",
     "calibration_from_toml", "calibration_to_toml", "complete_sectors", "crop_coverage", "cross_validate",
     "describe_exposure", "draw_measurements", "equipment_of", "fit_calibration", "load_equipment", "load_exposure",
-    "mean_scores", "measurement_samples", "merge_coverage", "models_of", "on_grid", "pattern_tables", "planned_tilt_deg",
-    "predict_coverage", "predict_samples", "predict_tiles", "prepare_situation", "reach_probability", "report_text",
-    "screen_exposure", "sectors_of_sites", "sectors_of_stations", "sigma_of_samples", "ssb_envelope",
-    "surroundings", "visible", "what_if",
+    "mean_scores", "measurement_samples", "merge_coverage", "models_of", "on_grid", "pattern_tables",
+    "planned_tilt_deg", "predict_coverage", "predict_samples", "predict_tiles", "prepare_situation",
+    "reach_probability", "report_text", "screen_exposure", "sectors_of_sites", "sectors_of_stations",
+    "sigma_of_samples", "ssb_envelope", "surroundings", "visible", "what_if",
 ]
