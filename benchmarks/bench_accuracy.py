@@ -132,7 +132,7 @@ def one_mast_samples(distance_m: pd.Series, loss_db: pd.Series, freq_ghz: float,
     return rows.assign(
         sector_id="1", site="1", rsrp_dbm=-loss_db.to_numpy(float), freq_ghz=freq_ghz, antenna_height_m=height_m,
         distance_m=np.maximum(distance_m.to_numpy(float), 10.0), nu_top=-9.0, nu_ground=-9.0, blocked=False,
-        clutter_code=0, azimuth_off_deg=np.nan)
+        clutter_code=0, azimuth_off_deg=np.nan, kind="macro", receiver_height_m=1.5)
 
 
 def campaigns() -> dict[str, pd.DataFrame]:
@@ -246,7 +246,7 @@ def main() -> None:
     recife = recife_samples()
     print(f"\nRecife 1.84 GHz, {len(recife)} rows. Split: leave one sector out (two of the four share a mast, all")
     print("  four the streets; the azimuth of BTS_03 does not fit its measurements). Three masts: offset and slope are")
-    print(f"  fitted, the pattern scales are those of Chengdu, {FitSettings().pattern_scales}")
+    print(f"  fitted, the pattern scales stand as set, {FitSettings().pattern_prior}")
     print_scores(cross_validate(recife, recife["sector_id"], scoring=ScoreSettings(shared_masts=True)))
     print("  no fit (no surface, so no sight: mean of LOS and NLOS):")
     print_defaults(recife, sight=False)

@@ -11,17 +11,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from siteplan.coverage import MODEL_NAMES
 from siteplan.coverage._antennas import Antenna, SsbBeam
 from siteplan.coverage._equipment import Band, SiteType, load_equipment
+from siteplan.coverage._sectors import _usual_antenna
 from siteplan.coverage._sensitive import load_exposure
 from siteplan.export._detailed_plan import site_fields
 from siteplan.gaps import load_rules
 from siteplan.gaps.rules import KIND_ZH
 from siteplan.layers.formats.catalogue import load_formats
-from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, LayerSource, StudyParams
+from siteplan.layers.kinds.band_table import load_bands
+from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, CoverageParams, ExposureAntennaParams, LayerSource, StudyParams
+from siteplan.radio import MODEL_WORDS, epre_dbm, sight_loss_db, validity
 from siteplan.schema import coordinate_words, layer_names_zh, load_columns, place_words
 from siteplan.venues import load_venues
 
@@ -29,7 +35,7 @@ DOCS = Path(__file__).resolve().parent
 
 TABLES_ZH = {
     "study": "研究本身", "coverage": "覆盖预测", "gaps": "用哪条规则判定", "candidates": "哪里可以设站", "selection": "选几处、偏向谁",
-    "equipment": "设备：频段、天线、新站带什么",
+    "equipment": "设备：频段、天线、新站带什么", "exposure": "电磁环境筛查",
 }
 
 KEYS_ZH = {
@@ -45,7 +51,9 @@ KEYS_ZH = {
     "coverage.receiver_height_m": "接收终端离地高度，米（室外行人手持 1.5 m）",
     "coverage.max_range_m": "宏站扇区算到多远，米；再远按没有信号处理",
     "coverage.micro_range_m": "微站扇区算到多远，米",
-    "coverage.model_macro": "宏站传播模型：`auto` 按周围建筑多少选 uma（城区）或 rma（农村），也可以强制其一",
+    "coverage.model_macro": "宏站传播模型：`auto` 按周围建筑多少选 uma（城区）或 rma（农村），也可以强制其一（都是 TR 38.901）；"
+                            "另有 `cost231`（COST231-Hata，1.5–2 GHz）、`p2108`（自由空间，遮挡时加 P.2108 统计地物损耗）、"
+                            "`free_space`（自由空间），见 [覆盖预测](coverage.md)",
     "coverage.built_share_uma": "`auto` 时，500 m 内地物高于 2 m 的像元占比达到此值用 uma，否则用 rma",
     "coverage.building_weight": "对建筑视距判断信几分，0–1：1 = 建筑表面说通视就按视距、说遮挡就按非视距；0 = 不看表面，"
                                 "处处取 TR 38.901 按视距概率的平均。缺省 0.25 由成都、累西腓的实测选出。地形遮挡不打折",
@@ -91,6 +99,12 @@ KEYS_ZH = {
     "equipment.bands": "频段，写作 `[equipment.bands.名称]` 一节；键见下",
     "equipment.antennas": "天线，写作 `[equipment.antennas.名称]` 一节；键见下",
     "equipment.site_types": "新站的类型（`macro`、`micro`）带什么，写作 `[equipment.site_types.名称]` 一节；键见下",
+    "exposure.management_share": "单个站址可用限值的多少，0–1；决定“超过单站管理值”和筛查半径",
+    "exposure.least_radius_m": "至少在多远之内找敏感建筑，米",
+    "exposure.taller_radius_m": "水平多远之内不得有高于天线的敏感建筑，米；地方另有规定时改",
+    "exposure.storey_m": "层高，米；敏感建筑每层取一个点",
+    "exposure.roof_loss_db": "天线在楼顶时，屋面板对楼内的衰减，dB；0 = 不计（最不利）",
+    "exposure.antennas": "天线在暴露计算中怎样辐射，写作 `[exposure.antennas.名称]` 一节；键见下",
 }
 
 ENTRY_TABLES = {"bands": ("频段", Band), "antennas": ("天线", Antenna), "site_types": ("新站类型", SiteType), "beams": ("SSB 波束", SsbBeam)}
@@ -120,6 +134,16 @@ ENTRY_ZH = {
     "beams.azimuth_deg": "波束轴线，从天线法线顺时针，度",
     "beams.width_deg": "波束的半功率宽度，度",
     "beams.gain_db": "比最强波束低多少，dB（0 或负数）",
+}
+
+EXPOSURE_ZH = {
+    "factor": "功率折减 F：下行时间占比（TDD）与波束摆动的功率折减之积，0–1；1 = 满功率不间断（最不利）",
+    "gain_dbi": "业务波束的增益，dBi（不是 SSB 的增益）",
+    "horizontal_deg": "业务波束的水平半功率角，度",
+    "vertical_deg": "业务波束的垂直半功率角，度",
+    "steer_horizontal_deg": "波束水平偏离轴线可达多少度，此范围内按满增益计",
+    "steer_vertical_deg": "同上，垂直面",
+    "element_deg": "阵元的垂直半功率角，度；限制阵列向正上、正下能发多少",
 }
 
 SOURCE_ZH = {
@@ -165,7 +189,7 @@ def type_zh(annotation: Any) -> str:
     if get_args(annotation) and get_origin(annotation) not in (list, dict):
         return "或".join(type_zh(part) for part in get_args(annotation))
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", list[float]: "数的列表", list[str]: "文本列表", dict[str, str]: "表",
-             dict[str, dict[str, Any]]: "若干节"}
+             dict[str, dict[str, Any]]: "若干节", dict[str, ExposureAntennaParams]: "若干节"}
     return names[annotation]
 
 
@@ -211,7 +235,7 @@ def faults() -> list[str]:
     """Keys without a Chinese sentence, and sentences without a key."""
     keys = {f"{table}.{name}" for table, model in settings_tables().items() for name in model.model_fields}
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
-             (set(settings_tables()), set(TABLES_ZH)),
+             (set(settings_tables()), set(TABLES_ZH)), (set(ExposureAntennaParams.model_fields), set(EXPOSURE_ZH)),
              ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
 
@@ -231,6 +255,17 @@ def equipment_lines(head: str) -> Iterator[str]:
                 'band = "n41"', 'antenna = "AAU5613"', "```", "")
 
 
+def exposure_lines(head: str) -> Iterator[str]:
+    """The part on entries of ``[exposure]``."""
+    known = "、".join(f"`{name}`" for name in load_exposure().antennas)
+    yield from ("不写的键取 `siteplan/tables/exposure.toml` 的值；限值（GB 8702-2014）、敏感目标类别只在该表中。", "",
+                "### `[exposure.antennas.名称]` 天线", "",
+                (f"名称是设备表或 `[equipment.antennas]` 中的天线。{known} 在表中已有条目，只改写出的键；"
+                 "其他天线不写就按设备表的增益、方向图满功率计。"), "",
+                head, *key_rows(ExposureAntennaParams, EXPOSURE_ZH), "", "例：", "", "```toml",
+                "[exposure.antennas.macro_64t]          # 运营商给出的实际平均功率占比", "factor = 0.25", "```", "")
+
+
 def study_file() -> str:
     """The text of docs/study-file.md."""
     if faults():
@@ -242,7 +277,7 @@ def study_file() -> str:
              "完整的例子见 [data/xikou/study.toml](../data/xikou/study.toml)。", ""]
     for table, model in settings_tables().items():
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
-        lines += equipment_lines(head) if table == "equipment" else ()
+        lines += equipment_lines(head) if table == "equipment" else exposure_lines(head) if table == "exposure" else ()
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
               *key_rows(LayerSource, SOURCE_ZH), "",
@@ -312,6 +347,38 @@ def exposure_table() -> str:
     return "\n".join(["| 列 | 表头 | 单位 | 含义 |", "|---|---|---|---|", *rows])
 
 
+def radius_words(model: str, freq_ghz: float, power_dbm: float, height_m: float) -> str:
+    """Distance where the median falls to the default threshold, in the clear / blocked, km; ``*`` = outside of the ranges."""
+    params, longest_m = CoverageParams(), 20_000.0
+    distance = np.geomspace(10.0, longest_m, 5000)
+    words = []
+    for sight, loss in zip((True, False), sight_loss_db(model, distance, freq_ghz, height_m, params.receiver_height_m,
+                                                       params.building_weight), strict=True):
+        served = distance[power_dbm - loss >= params.threshold_dbm]
+        radius = float(served[-1]) if served.size else 0.0
+        mark = "*" if validity(model, radius, freq_ghz, height_m, params.receiver_height_m, sight).any() else ""
+        words.append("> 20" if radius >= longest_m else f"{radius / 1000.0:#.2g}".rstrip(".") + mark)
+    return words[0] if words[0] == words[1] else " / ".join(words)
+
+
+def radii_table() -> str:
+    """Reach of a new macro site by model and band, from ``tables/equipment.toml`` and the default settings."""
+    equipment = load_equipment()
+    site, bands = equipment.site_types["macro"], {name: equipment.bands[name] for name in ("n28", "n1", "n41", "n78", "n79")}
+    sectors = pd.DataFrame({"kind": "macro", "freq_mhz": [band.freq_mhz for band in bands.values()], "technology": "5G",
+                            "azimuth_deg": 0.0})
+    antennas = [equipment.antennas[name] for name in _usual_antenna(sectors)]
+    power = [float(epre_dbm(site.power_w, band.resource_blocks)) + antenna.gain_dbi - antenna.feeder_db
+             for band, antenna in zip(bands.values(), antennas, strict=True)]
+    height = load_bands()["assumed"]["antenna_height_m"]["macro"]
+    head = [f"{name}（{band.freq_mhz:g} MHz）" for name, band in bands.items()]
+    rows = [["模型", *head], ["---"] * (1 + len(head)), ["EPRE + 增益 dBm", *(f"{value:.1f}" for value in power)]]
+    for model in MODEL_NAMES:
+        rows.append([f"`{model}` {MODEL_WORDS[model]}", *(
+            radius_words(model, band.freq_mhz / 1000.0, value, height) for band, value in zip(bands.values(), power, strict=True))])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
 def formats_table(*kinds: str) -> str:
     """Formats of some kinds, from ``tables/formats.toml``."""
     rows = [f"| {entry.zh} | {'、'.join(f'`{suffix}`' for suffix in entry.suffixes)} | {entry.detects} | {entry.refuses} |"
@@ -326,7 +393,8 @@ def refused_table() -> str:
     return "\n".join(["| 格式 | 文件名后缀 | 怎么办 |", "|---|---|---|", *rows])
 
 
-BLOCKS = {"formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
+BLOCKS = {"coverage.md": {"radii": radii_table},
+          "formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
                          "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
                          "refused": refused_table},
           "outputs.md": {"fields": fields_table, "exposure": exposure_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}

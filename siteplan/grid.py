@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -196,17 +197,31 @@ def rasterize(geometries: ArrayLike, values: ArrayLike, geobox: GeoBox, merge: M
         order = np.argsort(number, kind="stable")
         shapes, number = shapes[order], number[order]
     where = {"out_shape": tuple(geobox.shape), "transform": geobox.affine, "dtype": "float32"}
+    outlines = _outlines(shapes)
     if merge == "sum":
-        total = burn(zip(shapes, number, strict=True), fill=0.0, merge_alg=MergeAlg.add, **where)
-        hit = burn(((shape, 1.0) for shape in shapes), fill=0.0, **where) > 0
+        total = burn(zip(outlines, number, strict=True), fill=0.0, merge_alg=MergeAlg.add, **where)
+        hit = burn(((outline, 1.0) for outline in outlines), fill=0.0, **where) > 0
         out[hit] = total[hit]
         return out
-    out = np.asarray(burn(zip(shapes, number, strict=True), fill=np.nan, **where), np.float32)
+    out = np.asarray(burn(zip(outlines, number, strict=True), fill=np.nan, **where), np.float32)
     if merge == "max":
         points = shapely.point_on_surface(shapes)
         rows, cols = pixel_of(geobox, shapely.get_x(points), shapely.get_y(points))
         within = inside(geobox, rows, cols)
         np.fmax.at(out, (rows[within], cols[within]), number[within].astype(np.float32))
+    return out
+
+
+def _outlines(shapes: NDArray[np.object_]) -> list[Any]:
+    """Shapes for rasterio; plain polygons as lists of points, which takes half the time when all are made at once."""
+    out: list[Any] = shapes.tolist()
+    plain = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON)
+    if len(plain):
+        _, points, (cuts, ends) = shapely.to_ragged_array(shapes[plain], include_z=False)
+        places = list(zip(*points.T.tolist(), strict=True))
+        rings = [places[start:end] for start, end in pairwise(cuts.tolist())]
+        for number, (start, end) in zip(plain.tolist(), pairwise(ends.tolist()), strict=True):
+            out[number] = {"type": "Polygon", "coordinates": rings[start:end]}
     return out
 
 

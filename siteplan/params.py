@@ -17,6 +17,12 @@ RASTER_LAYERS = ("heights", "ground", "clutter")
 """Layers that are rasters; ``population`` may be points, polygons or a raster."""
 
 
+MacroModel = Literal["uma", "rma", "cost231", "p2108", "free_space"]
+"""Path-loss models of macro sectors, names of ``radio.MODELS``."""
+SectorModel = Literal[MacroModel, "umi"]
+"""Path-loss models of any sector that radiates outdoors."""
+
+
 class Settings(BaseModel):
     """Base of all settings: frozen, no unknown key."""
 
@@ -73,7 +79,9 @@ class CoverageParams(Settings):
     receiver_height_m: float = Field(1.5, ge=0.5, le=50, description="receiver above ground, m")
     max_range_m: float = Field(5000.0, ge=100, le=20000, description="macro sectors are computed so far, m")
     micro_range_m: float = Field(600.0, ge=50, le=5000, description="micro sectors are computed to this distance, m")
-    model_macro: Literal["auto", "uma", "rma"] = Field("auto", description="auto: uma where built up, else rma")
+    model_macro: Literal["auto", MacroModel] = Field(
+        "auto", description="auto: uma where built up, else rma (both TR 38.901); cost231: COST 231-Hata; p2108: free "
+                            "space, and the clutter of ITU-R P.2108 without sight; free_space")
     built_share_uma: float = Field(0.05, ge=0, le=1, description="share of built pixels within 500 m that makes uma")
     building_weight: float = Field(
         0.25, ge=0, le=1, description="trust in line of sight over buildings: 1 = LOS or NLOS as the surface says, 0 = "
@@ -143,6 +151,32 @@ class EquipmentParams(Settings):
     site_types: dict[str, dict[str, Any]] = Field(default_factory=dict, description="what a new site carries, by kind")
 
 
+class ExposureAntennaParams(Settings):
+    """One ``[exposure.antennas.NAME]`` table: how an antenna radiates when exposure is asked for."""
+
+    factor: float | None = Field(None, gt=0, le=1, description="share of the total power: TDD share x power reduction")
+    gain_dbi: float | None = Field(None, ge=-10, le=40, description="gain of the traffic beam, dBi")
+    horizontal_deg: float | None = Field(None, gt=0, le=360, description="half-power width of the beam, degrees")
+    vertical_deg: float | None = Field(None, gt=0, le=180, description="half-power width of the beam, degrees")
+    steer_horizontal_deg: float | None = Field(
+        None, ge=0, le=180, description="the beam points this far off the axis, degrees")
+    steer_vertical_deg: float | None = Field(None, ge=0, le=90, description="the same in the vertical plane, degrees")
+    element_deg: float | None = Field(None, gt=0, le=180, description="half-power width of an element, degrees")
+
+
+class ExposureParams(Settings):
+    """The ``[exposure]`` table: what the exposure screening takes instead of ``tables/exposure.toml``."""
+
+    management_share: float | None = Field(None, gt=0, le=1, description="share of the limit that one site may use")
+    least_radius_m: float | None = Field(None, gt=0, le=1000, description="buildings are looked for this far, m")
+    taller_radius_m: float | None = Field(
+        None, ge=0, le=1000, description="no higher sensitive building within this distance, m")
+    storey_m: float | None = Field(None, ge=2, le=10, description="height of a storey, m")
+    roof_loss_db: float | None = Field(None, ge=0, le=60, description="roof slab below an antenna on a roof, dB")
+    antennas: dict[str, ExposureAntennaParams] = Field(
+        default_factory=dict, description="antennas by name: single keys of the package's entries, or new entries")
+
+
 class StudyParams(Settings):
     """A whole study file."""
 
@@ -153,3 +187,4 @@ class StudyParams(Settings):
     candidates: CandidateParams = CandidateParams()
     selection: SelectionParams = SelectionParams()
     equipment: EquipmentParams = EquipmentParams()
+    exposure: ExposureParams = ExposureParams()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from siteplan.errors import StudyError
+from siteplan.tables import read_table
 from siteplan.unit_words import UNIT_FACTORS
 
 DTYPES = {"text": "str", "float": "float64", "int": "float64", "bool": "boolean", "date": "datetime64[us]"}
@@ -145,9 +144,8 @@ def load_columns() -> Mapping[str, LayerSchema]:
     >>> load_columns()["stations"].fields["antenna_height_m"].zh
     '挂高'
     """
-    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
     out = {}
-    for name, entry in tomllib.loads(text).items():
+    for name, entry in read_table("columns").items():
         if not isinstance(entry, dict) or "key" not in entry:
             continue
         fields = {key: _read_field(key, value) for key, value in entry["fields"].items()}
@@ -182,8 +180,7 @@ def coordinate_words() -> Mapping[str, tuple[str, ...]]:
     >>> "经度" in coordinate_words()["lon"]
     True
     """
-    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
-    return MappingProxyType({name: tuple(words) for name, words in tomllib.loads(text)["coordinates"].items()})
+    return MappingProxyType({name: tuple(words) for name, words in read_table("columns")["coordinates"].items()})
 
 
 @lru_cache(maxsize=1)
@@ -193,8 +190,7 @@ def place_words() -> Mapping[str, tuple[str, ...]]:
     >>> "经纬度" in place_words()["pair"]
     True
     """
-    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
-    return MappingProxyType({name: tuple(words) for name, words in tomllib.loads(text)["places"].items()})
+    return MappingProxyType({name: tuple(words) for name, words in read_table("columns")["places"].items()})
 
 
 @lru_cache(maxsize=65536)
@@ -369,9 +365,8 @@ def layer_names_zh() -> Mapping[str, str]:
     >>> layer_names_zh()["poles"], layer_names_zh()["ground"]
     ('路灯杆', '地面高程（栅格）')
     """
-    text = files("siteplan").joinpath("tables/columns.toml").read_text(encoding="utf-8")
     tables = {name: schema.zh for name, schema in load_columns().items()}
-    return MappingProxyType(tables | tomllib.loads(text)["rasters"])
+    return MappingProxyType(tables | read_table("columns")["rasters"])
 
 
 def layer_zh(layer: str) -> str:

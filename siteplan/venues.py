@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from siteplan.tables import read_table
 
 OTHER = "other"
 """The class of a venue that no rule fits."""
@@ -120,7 +120,7 @@ def load_venues() -> VenueCatalogue:
     >>> venues.department_name("school"), venues.tiers[1].zh
     ('教育和体育局', '免费开放公共场所')
     """
-    data = tomllib.loads(files("siteplan").joinpath("tables/venues.toml").read_text(encoding="utf-8"))
+    data = read_table("venues")
     classes = {key: VenueClass(
         id=key, zh=entry["zh"], words=tuple(entry["words"]), osm=tuple(entry["osm"]), gaode=tuple(entry["gaode"]),
         must_open=entry["must_open"], must_be_free=entry["must_be_free"], department=entry["department"],
@@ -143,20 +143,25 @@ class _Rules:
     osm: Mapping[str, str]
     gaode: Sequence[tuple[str, str]]
     types: Mapping[str, str]
-    words: Sequence[tuple[str, str]]
+    words: Mapping[str, Sequence[tuple[int, str, str]]]
+    """First letter -> (number, word, class), numbered in the order of the table."""
     naming: Mapping[str, Any]
     confidence: Mapping[str, float]
 
 
 @lru_cache(maxsize=1)
 def _rules() -> _Rules:
-    data = tomllib.loads(files("siteplan").joinpath("tables/venues.toml").read_text(encoding="utf-8"))
+    data = read_table("venues")
     classes = list(load_venues().classes.values())
+    words: dict[str, list[tuple[int, str, str]]] = {}
+    every = [(_plain(word), venue.id) for venue in classes for word in venue.words]
+    for number, (word, name) in enumerate(every):
+        words.setdefault(word[0], []).append((number, word, name))
     return _Rules(
         osm={tag: venue.id for venue in reversed(classes) for tag in venue.osm},
         gaode=sorted(((code, venue.id) for venue in classes for code in venue.gaode), key=lambda pair: -len(pair[0])),
         types={_plain(word): venue.id for venue in classes for word in venue.types},
-        words=[(_plain(word), venue.id) for venue in classes for word in venue.words],
+        words=MappingProxyType(words),
         naming=MappingProxyType(data["naming"]), confidence=MappingProxyType(data["confidence"]))
 
 
@@ -167,7 +172,7 @@ def _last_word(plain: str) -> tuple[int, str, str] | None:
     """
     rules = _rules()
     hits = []
-    for word, venue in rules.words:
+    for _, word, venue in sorted(entry for letter in set(plain) for entry in rules.words.get(letter, ())):
         start = plain.rfind(word)
         while start >= 0 and plain[start + len(word):start + len(word) + 1] in rules.naming["roads"] and (
                 start + len(word) < len(plain)):

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from siteplan.cli import app
-from siteplan.coverage import Calibration, Provenance, calibration_to_toml
+from siteplan.coverage import (
+    Calibration,
+    Equipment,
+    Provenance,
+    calibration_to_toml,
+    equipment_of,
+    load_equipment,
+)
+from siteplan.coverage._calibration import Domain
 from siteplan.errors import StudyError
-from siteplan.input_ledger import InputLedger
+from siteplan.input_ledger import InputLedger, LedgerLine
 from siteplan.maps._panel import list_statements
+from siteplan.params import CoverageParams, EquipmentParams
 from siteplan.study import Study, build_scene, cover_existing, read_layers, run
 from siteplan.study._calibration import FIELD, LARGEST_BYTES, check_calibration, tell_calibration
+from siteplan.surface import Surface
+from tests.calibration_data import sector
 from tests.conftest import X0, Y0, rect
+from tests.map_plan import make_plan
 from tests.test_minimal_studies import ground, shapes, stations, study, villages
 
 BAND_MHZ = 2565.0
@@ -30,6 +43,7 @@ MODEL = Calibration(
     name="郊区路测", distance_m=(10.0, 100.0, 1000.0), clear_db=(60.0, 80.0, 115.0), blocked_db=(65.0, 90.0, 125.0),
     sigma_distance_m=(100.0,), sigma_clear_db=(5.0,), sigma_blocked_db=(5.0,), freq_low_mhz=2000.0,
     freq_high_mhz=3000.0,
+    domain=Domain(kinds=("macro",), antenna_height_m=(15.0, 45.0), distance_m=(20.0, 1500.0)),
     provenance=Provenance(data="五月路测", rows=900, sites=30, split="逐站留一", scores={"rmse_db": 6.7}))
 
 
@@ -118,18 +132,109 @@ def test_another_band_is_predicted_without_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.probability, two.probability)
 
 
-def test_bands_that_it_does_not_hold_for_are_told() -> None:
+def told(flat: Surface, model: Calibration, table: pd.DataFrame, equipment: Equipment | None = None,
+         **settings: float) -> tuple[Calibration | None, list[LedgerLine]]:
+    """The calibration as a study uses it, and what the ledger says of it; every site type in its band by default."""
     ledger = InputLedger()
-    assert tell_calibration(MODEL, True, ledger, [773.0, BAND_MHZ, BAND_MHZ, 3450.0]) is MODEL
-    told, = [line for line in ledger if "MHz" in line.value]
-    assert told.value == "773、3450 MHz"
-    assert "以下频率的扇区不在此频段内" in told.reason
-    none = InputLedger()
-    tell_calibration(MODEL, True, none, [3450.0])
-    assert "没有一个扇区" in list(none)[-1].reason
-    inside = InputLedger()
-    tell_calibration(MODEL, True, inside, [MODEL.freq_low_mhz, MODEL.freq_high_mhz])
-    assert len(inside) == 1
+    used = tell_calibration(model, flat, table, n41_types() if equipment is None else equipment,
+                            CoverageParams(**{"max_range_m": 1000.0, **settings}), ledger)
+    assert {line.field for line in ledger} == {FIELD}
+    return used, list(ledger)
+
+
+def n41_types() -> Equipment:
+    return equipment_of(EquipmentParams(site_types={"macro": {"band": "n41"}, "micro": {"band": "n41"}}), {})
+
+
+def masts(*changes: Mapping[str, object]) -> pd.DataFrame:
+    return pd.DataFrame([sector(freq_mhz=BAND_MHZ, model="uma") | change for change in changes])
+
+
+EVERY_KIND = MODEL.model_copy(update={"domain": MODEL.domain.model_copy(update={"kinds": ("macro", "micro")})})
+
+
+def test_one_that_holds_for_all_is_told_in_one_line(flat: Surface) -> None:
+    used, (line,) = told(flat, EVERY_KIND, masts({}, {"freq_mhz": 2000.0}, {"kind": "indoor", "freq_mhz": 800.0}))
+    assert used is EVERY_KIND
+    assert (line.action, line.value, line.row) == ("note", "2/2", "site_types.macro、site_types.micro")
+    assert "2 个室外扇区中的 2 个" in line.reason
+
+
+def test_bands_that_it_does_not_hold_for_are_told(flat: Surface) -> None:
+    _, lines = told(flat, EVERY_KIND, masts({"freq_mhz": 773.0}, {}, {}, {"freq_mhz": 4900.0}), load_equipment())
+    assert (lines[0].value, lines[0].row) == ("2/4", "")  # new sites are of n78
+    assert lines[1].value == "773、3500、4900 MHz"
+    assert "现有宏站扇区 2 个、拟建宏站、微站" in lines[1].reason
+    used, (first, why) = told(flat, EVERY_KIND, masts({"freq_mhz": 3500.0}), load_equipment())
+    assert used is None
+    assert (first.action, first.value) == ("refused", "0/1")
+    assert "3500 MHz" in why.value
+
+
+def test_kinds_that_were_not_measured_stay_uncalibrated_and_are_told(flat: Surface) -> None:
+    table = masts({}, {"kind": "micro", "antenna": "pole_micro"})
+    _, (first, left) = told(flat, MODEL, table)
+    assert (first.value, first.row) == ("1/2", "site_types.macro")
+    assert left.value == "微站"
+    assert "只有宏站:现有微站扇区 1 个、拟建微站不用它" in left.reason
+    silent = MODEL.model_copy(update={"domain": Domain()})
+    _, (first, unknown) = told(flat, silent, table)
+    assert first.value == "2/2"  # a file that says nothing of kinds is used for all, and this is told
+    assert "domain.kinds" in unknown.reason
+
+
+def test_heights_and_distances_beyond_what_was_measured_are_told(flat: Surface) -> None:
+    table = masts({"antenna_height_m": 8.0}, {"antenna_height_m": 15.0}, {"antenna_height_m": 45.0},
+                  {"antenna_height_m": 46.0}, {"antenna_height_m": 90.0},
+                  {"antenna_height_m": 60.0, "freq_mhz": 3500.0})  # not calibrated: does not count
+    _, lines = told(flat, EVERY_KIND, table, max_range_m=4000.0)
+    height, = [line for line in lines if "挂高" in line.reason]
+    assert height.value == "宏站:现有扇区 1 个低于 15 米、现有扇区 2 个高于 45 米"
+    assert "损耗表不随挂高变" in height.reason
+    far, = [line for line in lines if "最远" in line.reason]
+    assert far.value == "4000 米"
+    assert "1500 米" in far.reason
+    low = EVERY_KIND.model_copy(update={"domain": Domain(kinds=("macro", "micro"), antenna_height_m=(2.0, 10.0))})
+    _, lines = told(flat, low, masts({"antenna_height_m": 9.0}))
+    assert [line.value for line in lines[1:]] == ["宏站:拟建的一律高于 10 米"]  # macro mounts begin at 15 m
+
+
+def test_masts_in_the_country_lose_their_own_model_and_this_is_told(flat: Surface) -> None:
+    """The ground of the toy town is bare: ``auto`` would take rma there."""
+    _, lines = told(flat, EVERY_KIND, masts({}).drop(columns="model"))
+    assert [line.value for line in lines[1:]] == ["1 个扇区"]
+    assert "rma" in lines[1].reason
+
+
+@pytest.mark.parametrize(("base", "height_m", "used"), [
+    ("table", 1.5, True), ("table", 2.0, True), ("table", 20.0, False), ("uma", 20.0, True)])
+def test_another_height_of_the_receiver_is_told_and_tables_are_not_stretched(flat: Surface, base: str, height_m: float,
+                                                                             used: bool) -> None:
+    model = EVERY_KIND if base == "table" else Calibration(name="u", base="uma", domain=EVERY_KIND.domain)
+    found, lines = told(flat, model, masts({}), receiver_height_m=height_m)
+    assert (found is not None) == used
+    assert (lines[0].action == "refused") == (not used)
+    about_height = [line.reason for line in lines if "终端高" in line.reason]
+    assert len(about_height) == (height_m != 1.5)
+    if base == "uma":
+        assert "TR 38.901 换算" in about_height[0]
+
+
+@pytest.mark.parametrize(("value", "row", "proposed", "used"), [
+    ("3/4", "", 0, True), ("0/4", "site_types.macro", 0, False), ("0/4", "site_types.macro", 7, True),
+    ("0/4", "site_types.pole", 7, False), ("0/0", "site_types.micro", 7, True)])
+def test_the_foot_of_the_map_says_calibrated_only_where_a_sector_is(value: str, row: str, proposed: int,
+                                                                    used: bool) -> None:
+    plan = make_plan(shape=(80, 90), candidates=4, proposed=proposed, villages=3)
+    plan.ledger = InputLedger()
+    plan.ledger.add("study", "甲校正", row, FIELD, value, "note", "某些扇区用校正模型预测", "")
+    said = "".join(list_statements(plan))
+    assert ("没有采用校正模型“甲校正”" not in said) == used
+    assert ("误差的标准差" in said) == used
+    assert (f"现有室外扇区 {value} 个" in said) == used
+    if used and proposed:
+        kinds = int((plan.proposed["kind"] == row.removeprefix("site_types.")).sum())
+        assert f"规划站址 7 处中的 {kinds} 处" in said
 
 
 def test_without_buildings_it_is_refused_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -145,13 +250,12 @@ def test_without_buildings_it_is_refused_and_the_run_goes_on(tmp_path: Path) -> 
     np.testing.assert_array_equal(plan.before.rsrp_dbm, plain.before.rsrp_dbm)
 
 
-def test_clutter_terms_without_clutter_classes_are_told() -> None:
-    model, ledger = MODEL.model_copy(update={"clutter_db": {3: 2.0}}), InputLedger()
-    tell_calibration(model, True, ledger, (), has_classes=False)
-    assert any("clutter" in line.reason for line in ledger)
-    with_classes = InputLedger()
-    tell_calibration(model, True, with_classes, ())
-    assert len(with_classes) == 1
+def test_clutter_terms_without_clutter_classes_are_told(flat: Surface) -> None:
+    model = EVERY_KIND.model_copy(update={"clutter_db": {3: 2.0}})
+    _, lines = told(flat, model, masts({}))
+    assert any("clutter" in line.reason for line in lines)
+    known = replace(flat, classes=np.ones(flat.clutter_m.shape, np.int16))
+    assert len(told(known, model, masts({}))[1]) == 1
 
 
 # --- files that cannot be used -------------------------------------------------------------------------------------
@@ -159,27 +263,37 @@ def test_clutter_terms_without_clutter_classes_are_told() -> None:
 GOOD = calibration_to_toml(MODEL)
 
 
-@pytest.mark.parametrize(("content", "field", "words"), [
-    (b"name = ", FIELD, "TOML"),
-    (b"\xff\xfe\x00n", FIELD, "UTF-8"),
-    (b"", "name", "缺少必需的键"),
-    (GOOD.replace("diffraction_weight", "difraction_weight").encode(), "difraction_weight", "diffraction_weight"),
-    (GOOD.replace("building_weight = 0.5", "building_weight = 7").encode(), "building_weight", "不得大于 1"),
-    (GOOD.replace("offset_db = 0.0", 'offset_db = "x"').encode(), "offset_db", "现为 x"),
-    (GOOD.replace("clear_db = [60.0", "clear_db = [90.0").encode(), FIELD, "损耗随距离变小"),
-    (GOOD.replace("blocked_db = [65.0", "blocked_db = [20.0").encode(), FIELD, "小于通视"),
-    (GOOD.replace("schema_version = 1", "schema_version = 9").encode(), "schema_version", "只能写 1"),
-    (b"#" * (LARGEST_BYTES + 1), FIELD, "1 MB"),
-], ids=["syntax", "encoding", "empty", "key", "bound", "type", "falls", "crossed", "version", "size"])
-def test_a_faulty_file_stops_the_study_with_reason_and_remedy(tmp_path: Path, content: bytes, field: str,
-                                                              words: str) -> None:
+@pytest.mark.parametrize(("content", "words"), [
+    (b"name = ", "TOML"),
+    (b"\xff\xfe\x00n", "UTF-8"),
+    (b"", "的 name:缺少必需的键"),
+    (GOOD.replace("diffraction_weight", "difraction_weight").encode(), "的 difraction_weight:没有这个键"),
+    (GOOD.replace("building_weight = 0.25", "building_weight = 7").encode(), "的 building_weight:取值不对:不得大于 1"),
+    (GOOD.replace("offset_db = 0.0", 'offset_db = "x"').encode(), "的 offset_db:取值不对:应为数(不加引号)(现为 \"x\")"),
+    (GOOD.replace("clear_db = [60.0", "clear_db = [90.0").encode(), "损耗随距离变小"),
+    (GOOD.replace("blocked_db = [65.0", "blocked_db = [20.0").encode(), "小于通视"),
+    (GOOD.replace("schema_version = 1", "schema_version = 9").encode(), "的 schema_version:取值不对:只能写 1"),
+    (GOOD.replace('kinds = ["macro"]', 'kinds = ["tower"]').encode(), "的 domain.kinds.0:取值不对:只能写 \"macro\"、\"micro\""),
+    (GOOD.replace("[15.0, 45.0]", "[45.0, 15.0]").encode(), "的 domain:下限大于上限"),
+    (GOOD.replace("[15.0, 45.0]", "[15.0]").encode(), "的 domain.antenna_height_m.1:缺少必需的键"),
+    (b"#" * (LARGEST_BYTES + 1), "1 MB"),
+], ids=["syntax", "encoding", "empty", "key", "bound", "type", "falls", "crossed", "version", "kind", "order", "length",
+        "size"])
+def test_a_faulty_file_stops_the_study_with_reason_and_remedy(tmp_path: Path, content: bytes, words: str) -> None:
+    """Every problem names the study file, its key, the calibration file and the place in it."""
     (tmp_path / "bad.toml").write_bytes(content)
     with pytest.raises(StudyError) as caught:
         study(tmp_path, built(tmp_path), coverage={"calibration": "bad.toml"})
-    found = [problem for problem in caught.value.problems if problem.field == field]
-    assert found, str(caught.value)
-    assert any(words in f"{problem.reason}{problem.remedy}" for problem in found), str(caught.value)
-    assert all(problem.remedy and re.search(r"[一-鿿]", problem.reason) for problem in caught.value.problems)
+    problems = caught.value.problems
+    assert any(words in problem.reason for problem in problems), str(caught.value)
+    assert {(problem.file, problem.field) for problem in problems} == {("study.toml", FIELD)}
+    assert all(problem.remedy and "bad.toml" in problem.reason for problem in problems)
+
+
+def test_a_misspelt_key_of_the_file_gets_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(GOOD.replace("diffraction_weight", "difraction_weight"), encoding="utf-8")
+    _, (problem,) = check_calibration("bad.toml", tmp_path, "study.toml")
+    assert "diffraction_weight" in problem.remedy
 
 
 @pytest.mark.parametrize("name", ["absent.toml", ".", "folder", "../../absent/x.toml", "/absent/校正.toml", "a\0b",

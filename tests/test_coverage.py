@@ -314,16 +314,18 @@ def test_faulty_sectors_are_named_all_at_once():
 
 def test_sectors_of_stations():
     stations = gpd.GeoDataFrame(
-        {"kind": ["macro", "macro", "micro", "indoor", "macro"], "technology": ["5G", "4G", "5G", "5G", "5G"],
-         "freq_mhz": [2565.0, 1850.0, 3500.0, 3350.0, 743.0], "azimuth_deg": [30.0, 30.0, np.nan, np.nan, 0.0],
-         "tilt_deg": 6.0, "antenna_height_m": 30.0, "epre_dbm": 15.0, "network": "移动"},
-        index=pd.Index(list("abcde"), name="sector_id"), crs=CRS,
-        geometry=gpd.points_from_xy(range(5, 10), range(5, 10)))
+        {"kind": ["macro", "macro", "micro", "indoor", "macro", "micro"], "technology": ["5G", "4G", *["5G"] * 4],
+         "freq_mhz": [2565.0, 1850.0, 3500.0, 3350.0, 743.0, 3500.0], "tilt_deg": 6.0,
+         "azimuth_deg": [30.0, 30.0, np.nan, np.nan, 0.0, 90.0], "antenna_height_m": 30.0, "epre_dbm": 15.0,
+         "network": "移动"},
+        index=pd.Index(list("abcdef"), name="sector_id"), crs=CRS,
+        geometry=gpd.points_from_xy(range(5, 11), range(5, 11)))
     got = sectors_of_stations(stations)
     assert tuple(got.columns) == SECTOR_COLUMNS
-    assert got["antenna"].tolist() == ["macro_64t", "panel_passive", "pole_micro", "indoor", "panel_700"]
-    assert got.index.tolist() == list("abcde")
-    assert predict_coverage(flat(), got, params()).sector_ids == tuple("abcde")
+    assert got["antenna"].tolist() == ["macro_64t", "panel_passive", "pole_micro", "indoor", "panel_700",
+                                       "panel_micro"]
+    assert got.index.tolist() == list("abcdef")
+    assert predict_coverage(flat(), got, params()).sector_ids == tuple("abcdef")
 
 
 def test_sectors_of_sites():

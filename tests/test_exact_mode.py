@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from siteplan import radio
 from siteplan._kernels._disc import build_disc, copy_window
 from siteplan._kernels._exact import point_sight, point_space
+from siteplan._kernels._nouns import CLEAR_NU, Mast
 from siteplan._kernels._profiles import LEAST_NU, _rays_of_wedge, exact_sight, exact_terrain
-from siteplan._kernels._tables import CLEAR_NU, Mast
 
 PIXEL_M, CURVATURE, RECEIVER_M = 10.0, 5.88e-8, 1.5
 EVERYWHERE = (-10_000, 10_000, -10_000, 10_000)
@@ -213,7 +213,7 @@ def test_without_compiler(tmp_path: Path) -> None:
         "import sys, numpy as np\n"
         "from siteplan._kernels._disc import build_disc\n"
         "from siteplan._kernels._profiles import exact_sight, exact_terrain\n"
-        "from siteplan._kernels._tables import Mast\n"
+        "from siteplan._kernels._nouns import Mast\n"
         "f = np.load(sys.argv[1])\n"
         "m = f['mast']\n"
         "mast = Mast(int(m[0]), int(m[1]), *(float(v) for v in m[2:]))\n"

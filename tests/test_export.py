@@ -260,7 +260,7 @@ def test_raster_is_a_cog_bit_for_bit(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "覆盖 a.tif") as source:
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert source.profile["tiled"]
-        assert source.overviews(1)
+        assert source.overviews(1) == [2, 4]
         assert source.descriptions == tuple(bands)
         assert np.isnan(source.nodata)
         assert source.tags()["notices"] == "合成数据"
@@ -269,6 +269,14 @@ def test_raster_is_a_cog_bit_for_bit(tmp_path: Path) -> None:
         for number, array in enumerate(bands.values(), start=1):
             read = source.read(number)
             np.testing.assert_array_equal(read, array.astype(np.float32))
+    for level, factor in enumerate((2, 4)):  # an overview holds pixels of the raster, each from where it stands
+        with rasterio.open(tmp_path / "覆盖 a.tif", overview_level=level) as source:
+            thin = source.read(1)
+            rows, cols = (np.arange(size) * full // size for size, full in zip(thin.shape, values.shape, strict=True))
+            near = [values[np.ix_(np.minimum(rows + down, 299), np.minimum(cols + right, 529))]
+                    for down in range(factor + 1) for right in range(factor + 1)]
+            assert source.shape == (300 // factor, -(-530 // factor))
+            assert np.any([(part == thin) | (np.isnan(part) & np.isnan(thin)) for part in near], axis=0).all()
     assert [path.name for path in tmp_path.iterdir()] == ["覆盖 a.tif"]
 
 

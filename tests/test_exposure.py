@@ -1,37 +1,28 @@
-"""Exposure screening: a plain loop, numbers worked out by hand, laws of the far field, and what planners get."""
+"""Exposure screening: numbers worked out by hand, a plain loop, laws of the far field, who is screened."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 from conftest import X0, Y0, at, rect, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_minimal_studies import ground, poles, shapes, stations, study, zones
 
 from siteplan.coverage import load_equipment
 from siteplan.coverage._antennas import AntennaPattern
 from siteplan.coverage._exposure import Exposure, screen_exposure
 from siteplan.coverage._exposure_sectors import beam_loss_db, sector_power_w, traffic_beam
-from siteplan.coverage._sensitive import ExposureAntenna, ExposureParams, load_exposure, sensitive_targets
+from siteplan.coverage._sensitive import ExposureAntenna, ExposureRules, load_exposure
 from siteplan.errors import ModelError
-from siteplan.export import write_plan
-from siteplan.export._exposure import SHEET_COLUMNS
-from siteplan.plan import Plan
-from siteplan.radio import epre_dbm, exposure_limit_w_m2
-from siteplan.study import run
+from siteplan.radio import epre_dbm
 from siteplan.surface import Surface
 
-WORDING = "不是环境影响评价"
 RULES = load_exposure()
 EQUIPMENT = load_equipment()
 NO_VENUES = table("facilities", {})
@@ -56,7 +47,7 @@ def sectors(**rows: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def screen(flat: Surface, masts: pd.DataFrame, houses: Mapping[str, Mapping[str, Any]],
-           venues: gpd.GeoDataFrame = NO_VENUES, params: ExposureParams | None = None) -> Exposure:
+           venues: gpd.GeoDataFrame = NO_VENUES, params: ExposureRules | None = None) -> Exposure:
     return screen_exposure(masts, venues, table("buildings", houses), flat, EQUIPMENT, params)
 
 
@@ -83,14 +74,8 @@ def test_distances_on_axis(flat: Surface, freq_mhz: float, power_w: float, gain_
     mast = sector(freq_mhz=freq_mhz, epre_dbm=float(epre_dbm(power_w, band.resource_blocks)))
     row = screen(flat, sectors(A_1=mast), {}, params=params).sectors.iloc[0]
     assert row["power_w"] == pytest.approx(power_w)
-    assert (round(row["limit_distance_m"], 1), round(row["fifth_distance_m"], 1)) == (limit_m, fifth_m)
-    assert row["radius_m"] == max(50.0, row["fifth_distance_m"])
-
-
-def test_limits_of_the_table_are_those_of_the_standard() -> None:
-    freq = np.array([30.0, 700.0, 2600.0, 3000.0, 3000.1, 3500.0, 4900.0, 15000.0])
-    np.testing.assert_allclose(RULES.limit_w_m2(freq), exposure_limit_w_m2(freq), rtol=1e-12)
-    assert np.isnan(RULES.limit_w_m2(np.array([20.0, 15001.0]))).all()
+    assert (round(row["limit_distance_m"], 1), round(row["managed_distance_m"], 1)) == (limit_m, fifth_m)
+    assert row["radius_m"] == max(50.0, row["managed_distance_m"])
 
 
 def test_power_follows_width_and_feeder() -> None:
@@ -171,7 +156,7 @@ def test_toy_scene(flat: Surface) -> None:
     assert found.loc["school", "target_class"] == "school"
     assert found["justify"].to_dict() == {"tower35": False, "tower31": False, "school": True, "guess": False}
     assert found.loc["guess", "height_source"] == "default"
-    assert found["above_fifth"].tolist() == (found["share"] > 0.2).tolist()
+    assert found["above_managed"].tolist() == (found["share"] > 0.2).tolist()
 
 
 @pytest.mark.parametrize(("east", "height", "taller"), [(30.0, 20.5, True), (30.5, 20.5, False), (30.0, 19.5, False)])
@@ -380,124 +365,3 @@ def test_unusable_sectors_are_named(flat: Surface, change: dict[str, Any], word:
         screen(flat, sectors(A_1=sector(**change)), {})
     with pytest.raises(ModelError, match="site_id"):
         screen(flat, sectors(A_1=sector()).drop(columns="site_id"), {})
-
-
-def test_what_is_sensitive() -> None:
-    shape = rect(0, 0, 10, 10)
-    houses = {
-        "home": house(shape), "office": house(shape, use="office"), "public": house(shape, use="public"),
-        "factory": house(shape, use="industrial"), "shop": house(shape, use="commercial"),
-        "other": house(shape, use="other"),
-        "named": house(shape, use="public", name="城北中学教学楼"), "aged": house(shape, use="public", name="溪口镇敬老院"),
-        "ward": house(shape, use="other", name="县人民医院住院楼"), "nursery": house(shape, use="public", name="朝阳幼儿园"),
-        "toilet": house(shape, use="public", name="站前西路公共厕所")}
-    found = sensitive_targets(table("buildings", houses), NO_VENUES)["target_class"].to_dict()
-    assert found == {"home": "home", "office": "office", "public": "public", "factory": "factory", "named": "school",
-                     "aged": "elderly_home", "ward": "hospital", "nursery": "kindergarten"}
-    assert [key for key, entry in RULES.sensitive.items() if entry.justify] == ["kindergarten", "school", "hospital"]
-
-
-def test_venues_belong_to_the_building_they_stand_in_or_near() -> None:
-    """A clinic and a school in one house: the school counts. A park is no target. A hospital without footprint is a
-    point with the height usual for its class."""
-    houses = {"shop": house(rect(0, 0, 20, 20), 9.0, "commercial"),
-              "far": house(rect(300, 0, 320, 20), 9.0, "commercial")}
-    venues = {"C": {"geometry": at(5, 5), "name": "诊所", "venue_class": "private_clinic"},
-              "S": {"geometry": at(45, 10), "name": "小学", "venue_class": "school"},
-              "P": {"geometry": at(310, 10), "name": "公园", "venue_class": "park"},
-              "H": {"geometry": at(400, 400), "name": "医院", "venue_class": "hospital"},
-              "K": {"geometry": at(500, 400), "name": "幼儿园", "venue_class": "school", "roof_height_m": 7.5}}
-    found = sensitive_targets(table("buildings", houses), table("facilities", venues))
-    assert found["target_class"].to_dict() == {"shop": "school", "H": "hospital", "K": "kindergarten"}
-    assert found.loc["shop", ["name", "height_m", "height_source"]].tolist() == ["小学", 9.0, "measured"]
-    assert found["height_source"].tolist() == ["measured", "default", "measured"]
-    assert found.loc["K", "height_m"] == 7.5
-
-
-# what planners get
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """Sites on lamp poles, a house two metres beside one of them, one without height, a school further away."""
-    folder = tmp_path_factory.mktemp("plan")
-    houses = [rect(257, 245, 270, 265), rect(240, 245, 250, 265), rect(790, 745, 810, 765)]
-    shapes(folder / "buildings.gpkg", houses, 编号=["=1", "B2", "B3"], 高度=[12.0, None, 9.0],
-           名称=["甲楼", None, "东村小学"], 建筑用途=["住宅", "住宅", "公共"])
-    layers = {**ground(folder), **zones(folder), **poles(folder), "buildings": "buildings.gpkg",
-              **stations(folder, {"x": X0 + 50.0, "参考信号功率": 0.0})}
-    made = run(study(folder, layers, selection={"min_gain": 0.0, "max_yuan_per_gain": 1e9}))
-    assert len(made.proposed)
-    return made
-
-
-@pytest.fixture(scope="module")
-def out(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out")
-    write_plan(plan, folder)
-    return folder
-
-
-def test_sheet_is_in_the_workbook(plan: Plan, out: Path) -> None:
-    assert plan.exposure is not None
-    assert len(plan.exposure.pairs)
-    book = openpyxl.load_workbook(out / "ledger.xlsx")
-    lines = [[cell.value for cell in row] for row in book["电磁环境筛查"].iter_rows()]
-    head = next(number for number, row in enumerate(lines) if row[0] == "序号")
-    assert lines[head] == [RULES.columns[name]["zh"] for name in SHEET_COLUMNS]
-    said = "".join(str(row[0]) for row in lines[:head])
-    assert all(word in said for word in (WORDING, "筛查估算", "非实测", "GB 8702", "未经核实"))
-    rows = [dict(zip(lines[head], row, strict=True)) for row in lines[head + 1:]]
-    assert len(rows) == len(plan.exposure.pairs)
-    assert [row["序号"] for row in rows] == list(range(1, len(rows) + 1))
-    assert {row["敏感目标类别"] for row in rows} == {"住宅", "中小学"}
-    assert {row["高度来源"] for row in rows} == {"有高度", "无高度,按缺省"}
-    assert all(row["筛查意见"] for row in rows)
-    assert all(("尽量避让" in row["筛查意见"]) == (row["避让或说明"] == "是") for row in rows)
-    assert all(("没有高度" in row["筛查意见"]) == (row["高度来源"] != "有高度") for row in rows)
-    sector_rows = list(book["扇区达标距离"].iter_rows(values_only=True))
-    proposed = plan.exposure.sectors["site_status"] == "proposed"
-    assert len([row for row in sector_rows if row[2] == "规划"]) == proposed.sum()
-
-
-def test_table_file_says_the_same(plan: Plan, out: Path) -> None:
-    assert plan.exposure is not None
-    assert (out / "exposure.csv").read_bytes().startswith(b"\xef\xbb\xbf")
-    with (out / "exposure.csv").open(encoding="utf-8-sig", newline="") as handle:
-        listed = list(csv.DictReader(handle))
-    assert list(listed[0]) == [*RULES.columns, "notice"]
-    assert all(WORDING in row["notice"] for row in listed)
-    shares = plan.exposure.pairs.set_index(["site_id", "target_id"])["share"].to_dict()
-    for row in listed:
-        share = shares[row["site_id"], row["target_id"].removeprefix("'")]
-        assert float(row["share"]) == pytest.approx(share, abs=6e-5)
-        assert (row["above_fifth"] == "True") == (share > 0.2)
-    rank = plan.proposed["rank_no"].to_dict()
-    order = [rank.get(row["site_id"], 10**6) for row in listed]
-    assert order == sorted(order)
-
-
-def test_counts_are_in_the_indicators(plan: Plan) -> None:
-    assert plan.exposure is not None
-    pairs = plan.exposure.pairs[plan.exposure.pairs["site_status"] == "proposed"]
-    said = plan.indicators["after"]["sites"]["exposure_screening"]
-    assert said["sensitive_buildings"] == pairs["target_id"].nunique()
-    assert said["above_fifth"] == pairs.loc[pairs["above_fifth"], "target_id"].nunique()
-
-
-def test_existing_station_is_named_as_in_the_sites_table(plan: Plan) -> None:
-    """Ids of the screening are those of the sites table, so that rows can be joined."""
-    assert plan.exposure is not None
-    assert set(plan.exposure.pairs["site_id"]) <= set(plan.sites.index)
-
-
-def test_a_study_without_sites_or_buildings(tmp_path: Path) -> None:
-    made = run(study(tmp_path, {**ground(tmp_path), **zones(tmp_path)}))
-    assert made.exposure is not None
-    assert not made.exposure.has_buildings
-    write_plan(made, tmp_path / "out")
-    sheet = openpyxl.load_workbook(tmp_path / "out" / "ledger.xlsx")["电磁环境筛查"]
-    said = "".join(str(row[0]) for row in sheet.iter_rows(values_only=True))
-    assert "没有建筑物图层" in said
-    assert "没有敏感建筑" in said
-    assert len(pd.read_csv(tmp_path / "out" / "exposure.csv")) == 0

@@ -53,6 +53,24 @@ def test_sample_is_nan_outside():
         sample(array.T, box, 5, 5)
 
 
+def test_rasterize_gives_holes_parts_and_heights_of_corners_their_due():
+    from rasterio.features import rasterize as burn
+
+    box = study_geobox((0, 0, 400, 300), CRS, 10.0)
+    points = np.random.default_rng(4).uniform((0, 0), (400, 300), (60, 2))
+    shapes = [shapely.buffer(shapely.Point(xy), 5.0 + number) for number, xy in enumerate(points)]
+    shapes[7] = shapes[59].difference(shapely.buffer(shapely.Point(points[59]), 30.0))
+    shapes[8] = shapely.MultiPolygon([shapes[8], shapes[40]])
+    shapes[9] = shapely.force_3d(shapes[30], 12.0)
+    shapes[10] = shapely.LineString(points[:5])
+    for number, shape in enumerate(shapes):
+        alone = burn([(shape, 1.0)], out_shape=tuple(box.shape), transform=box.affine, fill=np.nan, dtype="float32")
+        np.testing.assert_array_equal(rasterize([shape], 1.0, box, "last"), alone, str(number))
+    every = [rasterize([shape], 1.0 + number, box, "last") for number, shape in enumerate(shapes)]
+    np.testing.assert_array_equal(rasterize(shapes, 1.0 + np.arange(60), box, "sum"),
+                                  np.where(np.isnan(every).all(axis=0), np.nan, np.nansum(every, axis=0)))
+
+
 def test_rasterize_takes_centres_and_keeps_small_buildings():
     box = study_geobox((0, 0, 40, 40), CRS, 10.0)
     big, low, tiny = shapely.box(0, 0, 24, 24), shapely.box(10, 10, 30, 30), shapely.box(31, 31, 33, 33)

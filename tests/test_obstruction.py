@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jit_off import run_jit_off
 from scipy.ndimage import gaussian_filter
 
 from siteplan import _kernels as kernels
@@ -326,11 +322,6 @@ def small_case() -> np.ndarray:
 
 def test_compiled_equals_plain_python():
     """JIT off equals JIT on, to the last digits of float32."""
-    code = ("import sys; sys.path.insert(0, 'tests'); from test_obstruction import small_case; "
-            "sys.stdout.buffer.write(small_case().tobytes())")
-    env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True,
-                          cwd=Path(__file__).parents[1])
-    plain, compiled = np.frombuffer(done.stdout, np.float32), small_case()
+    plain, compiled = run_jit_off("test_obstruction", "small_case", np.float32), small_case()
     assert np.unique(compiled).size > 300
     np.testing.assert_allclose(compiled, plain, rtol=2e-5, atol=2e-5)

@@ -20,21 +20,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_rgb
+from test_coverage import omni, params
+from test_link import corridor
 
-from siteplan.coverage import Carrier, Coverage, Network, Spectrum, crop_coverage
+from siteplan.coverage import (
+    Carrier,
+    Coverage,
+    Layer,
+    LinkProfile,
+    Network,
+    Spectrum,
+    crop_coverage,
+    link_profile,
+)
 from siteplan.errors import ModelError
 from siteplan.grid import study_geobox
-from siteplan.maps import _plots, plot_comparison, plot_coverage
+from siteplan.maps import _plots, plot_comparison, plot_coverage, plot_link
 from siteplan.maps._classes import (
     KINDS,
     NO_SIGNAL,
     OUTDOORS,
+    REPORTED_SINR_DB,
     SERVER_COLOURS,
     ClassMap,
     class_map,
     colour_servers,
     difference_map,
 )
+from siteplan.maps._link_plot import budget_rows
 from siteplan.maps._plots import FONTS, chinese_fonts, round_length
 from siteplan.params import StudyInfo
 from siteplan.surface import Surface
@@ -73,13 +86,20 @@ def make(seed: int = 0, shape: tuple[int, int] = SHAPE, names: tuple[str, ...] =
     inside = np.where(rng.random(full) < 0.5, probability, NAN)
     spectrum = Spectrum((Carrier(3500.0, 100.0, 30.0),), np.zeros(len(names), np.int64),
                         np.full(len(names), 0.5, np.float32), 7.0)
-    return Coverage(
-        study_geobox((X0, Y0, X0 + 10.0 * shape[1], Y0 + 10.0 * shape[0]), CRS, 10.0), (FOUR, FIVE), rsrp, server,
-        probability, second, np.where(np.isnan(second), -1, server).astype(np.int32),
-        np.where(np.isnan(rsrp), 0, rng.integers(0, 12, full)).astype(np.int16),
-        np.where(np.isnan(rsrp), NAN, rng.uniform(-15.0, 40.0, full)).astype(np.float32),
-        inside if indoor else None, inside if indoor else None, names, -105.0, -110.0, spectrum,
-        np.zeros((1, *shape), np.int64))
+    arrays = (rsrp, server, probability, second, np.where(np.isnan(second), -1, server).astype(np.int32),
+              np.where(np.isnan(rsrp), 0, rng.integers(0, 12, full)).astype(np.int16),
+              np.where(np.isnan(rsrp), NAN, rng.uniform(-15.0, 40.0, full)).astype(np.float32),
+              *((inside, inside) if indoor else ([None, None], [None, None])))
+    box = study_geobox((X0, Y0, X0 + 10.0 * shape[1], Y0 + 10.0 * shape[0]), CRS, 10.0)
+    return Coverage(box, (FOUR, FIVE), tuple(Layer(*parts) for parts in zip(*arrays, strict=True)), names, -105.0,
+                    -110.0, spectrum, np.zeros((1, *shape), np.int64))
+
+
+def with_layers(coverage: Coverage, **arrays: np.ndarray) -> Coverage:
+    """The coverage with other arrays [network, row, col]."""
+    return replace(coverage, layers=tuple(
+        layer._replace(**{name: values[number] for name, values in arrays.items()})
+        for number, layer in enumerate(coverage.layers)))
 
 
 def sector_table(coverage: Coverage) -> pd.DataFrame:
@@ -136,9 +156,9 @@ def test_every_pixel_lies_in_the_class_the_legend_names(what: str, seed: int) ->
 def test_a_value_on_an_edge_belongs_to_the_upper_class() -> None:
     coverage = make()
     level = np.full((2, *SHAPE), coverage.threshold_dbm, np.float32)
-    known = replace(coverage, rsrp_dbm=level, probability=np.full((2, *SHAPE), 0.5, np.float32))
+    known = with_layers(coverage, rsrp_dbm=level, probability=np.full((2, *SHAPE), 0.5, np.float32))
     assert words_at(class_map(known, "rsrp"), 0, 0) == "-105 ~ -95"
-    below = replace(known, rsrp_dbm=np.nextafter(level, np.float32(-np.inf)))
+    below = with_layers(known, rsrp_dbm=np.nextafter(level, np.float32(-np.inf)))
     assert words_at(class_map(below, "rsrp"), 0, 0) == "-115 ~ -105"
 
 
@@ -205,9 +225,8 @@ def test_many_servers_side_by_side_never_share_a_colour(rows: int, cols: int, ra
 
 
 def test_no_sector_at_all_can_be_drawn() -> None:
-    nobody = replace(make(), sector_ids=(), server=np.full((2, *SHAPE), -1, np.int32),
-                     rsrp_dbm=np.full((2, *SHAPE), NAN), spectrum=Spectrum((), np.zeros(0, np.int64),
-                                                                          np.zeros(0, np.float32), 7.0))
+    silent = with_layers(make(), server=np.full((2, *SHAPE), -1, np.int32), rsrp_dbm=np.full((2, *SHAPE), NAN))
+    nobody = replace(silent, sector_ids=(), spectrum=Spectrum((), np.zeros(0, np.int64), np.zeros(0, np.float32), 7.0))
     for what in KINDS:
         plot_coverage(nobody, what)
 
@@ -215,8 +234,8 @@ def test_no_sector_at_all_can_be_drawn() -> None:
 def test_a_sector_keeps_its_colour_in_a_comparison() -> None:
     before = make(5)
     turned = tuple(reversed(before.sector_ids))
-    renumbered = replace(before, sector_ids=turned,
-                         server=np.where(before.server >= 0, len(turned) - 1 - before.server, -1).astype(np.int32))
+    renumbered = with_layers(replace(before, sector_ids=turned), server=np.where(
+        before.server >= 0, len(turned) - 1 - before.server, -1).astype(np.int32))
     first, second, change = difference_map(before, renumbered, "server", FIVE)
     assert np.array_equal(first.classes, second.classes)
     words = {words_at(change, row, col) for row, col in np.ndindex(SHAPE)}
@@ -386,3 +405,63 @@ def test_the_page_shows_every_picture_and_none_that_must_not_be_public() -> None
 def test_fonts_are_taken_in_order() -> None:
     manager: Any = SimpleNamespace(ttflist=[SimpleNamespace(name=name) for name in ("Arial", FONTS[3], FONTS[1])])
     assert chinese_fonts(manager) == (FONTS[1], FONTS[3])
+
+
+def link(**heights: float) -> LinkProfile:
+    return link_profile(corridor(81, **heights), omni(5, 15), 805.0, 15.0, params(500.0, model_macro="rma"))
+
+
+def test_picture_of_a_link_shows_what_the_profile_holds() -> None:
+    found = link(g40=60.0, c80=20.0, c60=5.0)
+    assert found.indoor
+    axes, table = plot_link(found)
+    axes.figure.canvas.draw()
+    areas = {artist.get_gid(): artist.get_paths()[0].vertices for artist in axes.collections if artist.get_gid()}
+    lines = {line.get_gid(): line.get_xydata() for line in axes.lines if line.get_gid()}
+    assert areas["ground"][:, 1].max() == pytest.approx(found.ground_m.max())
+    assert areas["built"][:, 1].max() == pytest.approx(found.top_m.max())
+    middle = areas["fresnel"][np.abs(areas["fresnel"][:, 0] - 400.0) < 1e-6, 1]
+    assert middle.max() - middle.min() == pytest.approx(2.0 * found.fresnel_m[found.distance_m == 400.0][0])
+    assert lines["sight"].tolist() == [[0.0, found.antenna_amsl_m], [800.0, found.receiver_amsl_m]]
+    edge = found.top_edge
+    assert edge is not None
+    assert edge.distance_m == 400.0
+    assert lines["top_edge"].tolist() == [[edge.distance_m, edge.height_m]]
+    assert "ground_edge" not in lines, "one and the same edge is marked once"
+    said = [text.get_text() for text in table.texts]
+    assert f"−{-found.rsrp_dbm:.1f} dBm" in said
+    assert f"{found.probability:.0%}" in said
+
+
+def test_table_of_a_link_has_every_line_and_method() -> None:
+    found = link(c40=60.0)
+    rows = budget_rows(found, chinese=True)
+    for line in (*found.budget, *found.indoor):
+        number = f"{line.value:+.1f}" if abs(line.value) >= 0.05 else "0.0"
+        assert [row[1].split()[0] for row in rows if row[0] == line.name] == [number]
+    numbers = [row[1] for row in rows]
+    assert all(f"{loss:.1f} dB" in numbers for loss in found.terrain_db.values())
+    assert [row[0] for row in rows if "采用" in row[0]] == ["Bullington（采用）"]
+    assert any("计算半径" in row[0] for row in rows), "800 m away, computed to 500 m"
+
+
+def test_picture_of_a_link_without_chinese_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_plots, "FONTS", ("no such font",))
+    study = StudyInfo(name="试", synthetic=True)
+    for found in (link(g40=60.0, c80=20.0), link(), link_profile(corridor(9), omni(5, 15), 5.0, 15.0, params())):
+        axes, table = plot_link(found, study=study)
+        axes.figure.canvas.draw()
+        labels = axes.title, axes.xaxis.label, axes.yaxis.label
+        texts = [*table.texts, *axes.texts, *labels, *axes.get_legend().get_texts()]
+        assert not CHINESE.search(" ".join(text.get_text() for text in texts))
+    assert "Synthetic" in axes.figure.get_supxlabel()
+
+
+def test_legend_of_sinr_tells_when_values_exceed_what_terminals_report() -> None:
+    usual = make()
+    beyond = with_layers(usual, sinr_db=np.where(np.isnan(usual.sinr_db), usual.sinr_db, usual.sinr_db + 60.0))
+    plain, told = (class_map(coverage, "sinr") for coverage in (usual, beyond))
+    assert np.nanmax(usual.sinr_db) <= REPORTED_SINR_DB < np.nanmax(beyond.sinr_db)
+    assert [f"{REPORTED_SINR_DB:g}" in words for words in plain.heading] == [False, False]
+    assert [f"{REPORTED_SINR_DB:g}" in words for words in told.heading] == [True, True]
+    assert plain.legend == told.legend

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jit_off import run_jit_off
 
 from siteplan import _kernels as kernels
 from siteplan import radio
@@ -46,9 +42,13 @@ def test_best_and_second_server_equal_sorting_in_any_order(rsrp, random):
         np.testing.assert_array_equal(server.reshape(best.shape), place[rank])
         want = np.take_along_axis(steps, place[rank:rank + 1], axis=0)[0] / 1024
         np.testing.assert_array_equal(signal.reshape(best.shape), want)
-        again = np.empty(best.size, np.int64)
-        kernels.encode_keys(signal, server, again)
-        np.testing.assert_array_equal(again, keys.ravel())
+        none = np.full(best.shape, np.nan, np.float32), np.full(best.shape, -1, np.int32)
+        one = signal.reshape(best.shape), server.reshape(best.shape)
+        out = [np.empty_like(part) for part in (*one, *one)]
+        kernels.merge_servers((*one, *none), (*none, *none), 0, tuple(out))
+        np.testing.assert_array_equal(out[0], one[0])
+        np.testing.assert_array_equal(out[1], one[1])
+        assert (out[3] == -1).all()
     np.testing.assert_array_equal(power, ranked(rsrp, np.arange(len(rsrp)))[2])
 
 
@@ -176,7 +176,12 @@ def run_plain() -> np.ndarray:
     servers, (pixels, mast, disc, _, losses) = one_mast(sectors_of(3, 4.0))
     starts, cols = np.arange(42), np.full(41, 21)
     z, touched, count = np.full(41, -np.inf, np.float32), np.zeros(41, np.int64), np.zeros(1, np.int64)
-    kernels.reach_mast((pixels.ground_m, pixels.ground_m, False, pixels.extra_db), mast, disc, losses, sectors_of(3),
+    built = np.zeros((41, 41), bool)
+    built[5:12, 18:24] = True
+    facade = np.zeros((41, 41, 2), np.int8)
+    kernels.nearest_open(built, kernels.steps_outwards(4), facade)
+    top = pixels.ground_m + 15.0 * built.astype(np.float32)
+    kernels.reach_mast((top, pixels.ground_m, True, True, pixels.extra_db, facade), mast, disc, losses, sectors_of(3),
                        (-105.0, -2.3), (starts, cols), (z, touched, count))
     signal, server = np.empty(servers.best.size, np.float32), np.empty(servers.best.size, np.int32)
     kernels.decode_keys(servers.best.ravel(), signal, server)
@@ -185,11 +190,6 @@ def run_plain() -> np.ndarray:
 
 def test_compiled_equals_plain_python():
     """JIT off equals JIT on: to float32's last digits, as NumPy keeps float32 where numba goes on in float64."""
-    code = ("import sys; sys.path.insert(0, 'tests'); from test_signal_kernels import run_plain as run; "
-            "sys.stdout.buffer.write(run().tobytes())")
-    env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True,
-                          cwd=Path(__file__).parents[1])
-    plain, compiled = np.frombuffer(done.stdout, np.float64), run_plain()
+    plain, compiled = run_jit_off("test_signal_kernels", "run_plain", np.float64), run_plain()
     assert np.isfinite(compiled).sum() > 700
     np.testing.assert_allclose(compiled, plain, rtol=1e-3, atol=2e-3)

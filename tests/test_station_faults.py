@@ -7,7 +7,7 @@ import pytest
 from conftest import SIZE_M, X0
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_minimal_studies import ground, stations, study, zones
+from test_minimal_studies import CRS, STATION, ground, rows, stations, study, zones
 
 from siteplan.coverage import load_equipment
 from siteplan.study import build_scene, cover_existing, read_layers, run
@@ -98,6 +98,29 @@ def test_a_refused_sector_is_told_and_the_others_serve(tmp_path, change, field, 
     assert [text for name, kind, text in lines(scene) if (name, kind) == (field, "refused") and said in text]
     assert scene.sectors.index.tolist() == ["B-1"]
     assert np.isfinite(covered(scene)).all()
+
+
+def scene_with_columns(folder, columns):
+    """A study whose cell table has these columns beside the usual ones, and no others for operator and technology."""
+    row = {name: value for name, value in {**STATION, **SECTOR}.items() if name not in {"运营商", "服务运营商", "制式"}}
+    rows(folder / "stations.csv", {**row, **columns})
+    layers = {**ground(folder), **zones(folder), "stations": {"path": "stations.csv", "crs": CRS}}
+    opened = study(folder, layers)
+    return build_scene(opened.params, read_layers(opened), opened.equipment)
+
+
+@pytest.mark.parametrize("columns", [{"网络": "中国移动", "制式": "5G"}, {"网络": "移动、广电"}])
+def test_a_column_of_networks_that_holds_operators_is_read_as_such(tmp_path, columns):
+    scene = scene_with_columns(tmp_path, columns)
+    assert set(scene.sectors["networks"]) == {"移动" if "制式" in columns else "广电|移动"}
+    assert any("里是运营商" in line.reason for line in scene.ledger)
+
+
+def test_a_column_of_networks_that_holds_technologies_stays_the_technology(tmp_path):
+    scene = scene_with_columns(tmp_path, {"网络": "4G", "运营商": "联通"})
+    assert set(scene.sectors["technology"]) == {"4G"}
+    assert set(scene.sectors["networks"]) == {"联通"}
+    assert not any("里是运营商" in line.reason for line in scene.ledger)
 
 
 def test_a_station_outside_of_the_grid_is_refused_with_a_line(tmp_path):

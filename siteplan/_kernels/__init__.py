@@ -9,6 +9,9 @@ the mast, the last sample at most e - 0.5 pixels away (e = distance of the recei
 line. Earth curvature is taken off the heights (``d^2 / (2 a_e)``), which bends the sight line straight. The sweep walks
 rays instead of one profile per pixel, so the work per pixel does not grow with the radius.
 
+Receivers on built pixels have the sight of the open pixel in front of their nearest wall: their own roof, which the
+last samples of their profile would meet, is no obstacle on the way to the street or to the wall.
+
 Signals. A signal is ranked in whole steps of 1/1024 dB, and interference is summed in whole units of 2^-60 mW: maxima
 and sums of whole numbers do not depend on the order of work, so tiles, threads and merged parts give the same bits.
 
@@ -17,13 +20,16 @@ All kernels are plain Python functions first (``.py_func``) and run with ``NUMBA
 
 from siteplan._kernels._disc import Disc, build_disc, copy_window
 from siteplan._kernels._exact import exact_visible, point_sight, point_space
+from siteplan._kernels._facade import lend_sight, nearest_open, steps_outwards
 from siteplan._kernels._nouns import (
+    CLEAR_NU,
     NO_SERVER,
     OUT_OF_REACH_DB,
     POWER_UNITS_PER_MW,
     STEPS_PER_DB,
     Limits,
     Losses,
+    Mast,
     Pixels,
     Sectors,
     Servers,
@@ -32,15 +38,14 @@ from siteplan._kernels._nouns import (
 from siteplan._kernels._profiles import exact_sight, exact_terrain
 from siteplan._kernels._radiate import add_mast, attenuation, knife_edge_db, path_row, power_units
 from siteplan._kernels._reach import point_loss, reach_mast
-from siteplan._kernels._servers import decode_keys, encode_keys, fill_sinr, fuse_windows
+from siteplan._kernels._servers import decode_keys, fill_sinr, fuse_windows, merge_servers
 from siteplan._kernels._sweep import sweep_sight
-from siteplan._kernels._tables import CLEAR_NU, Mast
 from siteplan._kernels._terrain import sweep_terrain
 
 __all__ = [
     "CLEAR_NU", "NO_SERVER", "OUT_OF_REACH_DB", "POWER_UNITS_PER_MW", "STEPS_PER_DB", "Disc", "Limits", "Losses",
     "Mast", "Pixels", "Sectors", "Servers", "add_mast", "attenuation", "build_disc", "copy_window", "decode_keys",
-    "empty_servers", "encode_keys", "exact_sight", "exact_terrain", "exact_visible", "fill_sinr", "fuse_windows",
-    "knife_edge_db", "path_row", "point_loss", "point_sight", "point_space", "power_units", "reach_mast", "sweep_sight",
-    "sweep_terrain",
+    "empty_servers", "exact_sight", "exact_terrain", "exact_visible", "fill_sinr", "fuse_windows", "knife_edge_db",
+    "lend_sight", "merge_servers", "nearest_open", "path_row", "point_loss", "point_sight", "point_space",
+    "power_units", "reach_mast", "steps_outwards", "sweep_sight", "sweep_terrain",
 ]

@@ -16,10 +16,12 @@ import numpy as np
 from numba import njit
 
 CHUNK = 16
-BITS = 30
-"""Chunks that are marked in one word."""
+LANES = 16
+"""Pixels that are marked in one word."""
 ROUNDING = np.float32(3e-7)
 """Share of a slope that float32 may lose on the way to a bound, generously."""
+ALL_BUT_SIGN = np.int32(0x7FFFFFFF)
+"""Bits to turn in a negative float32 seen as int32, so that whole numbers are ordered as the floats are."""
 NOWHERE = np.float32(-1e9)
 """Bound of the slope where a ray has ended."""
 
@@ -123,13 +125,26 @@ def sample_ray(pairs, flat_bend, line, link, buffers, count, cell, ray):  # type
 
 
 @njit(cache=True, nogil=True)
+def _greatest_of_chunks(words, chunks):  # type: ignore[no-untyped-def]
+    """Greatest of each chunk; float32 seen as whole numbers of the same order, as the compiler vectorises these."""
+    for c in range(chunks.size):
+        k0, greatest = np.uint64(c * CHUNK), np.int32(-0x80000000)
+        for k in range(CHUNK):
+            word = words[k0 + np.uint64(k)]
+            greatest = max(greatest, np.int32(word ^ ((word >> np.int32(31)) & ALL_BUT_SIGN)))
+        chunks[c] = greatest ^ ((greatest >> np.int32(31)) & ALL_BUT_SIGN)
+
+
+@njit(cache=True, nogil=True)
 def bound_wedge(cells, rays, right, quarter, count, sides, chunks):  # type: ignore[no-untyped-def]
     """Fill ``sides``: slopes of the left ray, of the right ray, what the slopes halfway can exceed their mean by.
 
     ``rays`` holds both rays, ``right`` is the number of the right one; ``quarter`` is a quarter of the angle of the
-    wedge. ``chunks`` is filled with the greatest bounds, the last row of ``sides`` is a buffer.
+    wedge. ``sides`` and ``chunks`` come as (float32, the same seen as int32). ``chunks`` is filled with the greatest
+    bounds, and with the peaks: the greatest mean of both rays, whose last four bits are replaced by the sample's place
+    in the chunk. The last row of ``sides`` is a buffer.
     """
-    left, padded = 1 - right, sides.shape[1]
+    (sides, words), (_, chunks), left = sides, chunks, 1 - right
     for k in range(count):
         bend = max(rays[0, BEND, k], rays[1, BEND, k])
         sides[2, k] = quarter * (rays[0, TWIST, k] if cells[0, k] == cells[1, k] else bend)
@@ -140,13 +155,72 @@ def bound_wedge(cells, rays, right, quarter, count, sides, chunks):  # type: ign
     for k in range(count):
         sides[3, k] = max(rays[0, SLOPE, k], rays[1, SLOPE, k]) + sides[2, k]
     sides[3, count:] = NOWHERE
-    size = padded
-    while size > chunks.size:
-        size //= 2
-        for k in range(size):
-            sides[3, k] = max(sides[3, np.uint64(2 * k)], sides[3, np.uint64(2 * k + 1)])
-    for k in range(size):
-        chunks[k] = sides[3, k]
+    _greatest_of_chunks(words[3], chunks[0])
+    for k in range(count):
+        sides[3, k] = np.float32(0.5) * (rays[0, SLOPE, k] + rays[1, SLOPE, k])
+    for k in range(count):
+        words[3, k] = (words[3, k] & np.int32(-CHUNK)) | (np.int32(k) & np.int32(CHUNK - 1))
+    _greatest_of_chunks(words[3], chunks[1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def choose_peaks(steepest, peaks, n, f, count):  # type: ignore[no-untyped-def]
+    """Choose in ``WHERE`` a sample of each pixel: among the peaks of the chunks that which seems to be worth most.
+
+    ``peaks`` are of :func:`bound_wedge`, as whole numbers and seen as float32, and so is ``f``. A choice is good or
+    bad, never wrong: the value is one whole number, rounded, its last bits name the chunk.
+    """
+    (coded, slopes), (values, words) = peaks, f
+    one, half, none = np.float32(1.0), np.float32(0.5), np.int32(-0x80000000)
+    n[BEATS, :count] = none
+    start, stop = 0, (count + LANES - 1) // LANES * LANES
+    for c in range(slopes.size):
+        k0 = np.int32(c * CHUNK)
+        while start < count and n[COUNT, start] <= k0:
+            start += 1
+        if start == count:
+            break
+        k, code, i0 = k0 + (coded[c] & np.int32(CHUNK - 1)), np.int32(min(c, 1023)), np.uint64(start // LANES * LANES)
+        slope, d = slopes[c], one + half * np.float32(k)
+        for j in range(stop - np.int64(i0)):
+            i = i0 + np.uint64(j)
+            over, p = slope - values[LOW_LINE, i], values[SQUARED, i]
+            value = over * (p * abs(over) + (one - p)) * (d / max(values[NEAR, i] - d, half))
+            values[BUFFER, i] = over if steepest else value
+        for j in range(stop - np.int64(i0)):
+            i = i0 + np.uint64(j)
+            word = words[BUFFER, i] ^ ((words[BUFFER, i] >> np.int32(31)) & ALL_BUT_SIGN)
+            word = np.int32((word & np.int32(-1024)) | code)
+            n[BEATS, i] = max(n[BEATS, i], word if n[COUNT, i] > k else none)
+    for b in range(count):
+        chosen = np.uint32(n[BEATS, b] & np.int32(1023))
+        k = np.int32(chosen * np.uint32(CHUNK)) + (coded[chosen] & np.int32(CHUNK - 1))
+        n[WHERE, b] = min(k, n[COUNT, b] - np.int32(1))
+
+
+@njit(cache=True, nogil=True)
+def choose_before(steepest, sides, n, z, f, last, count):  # type: ignore[no-untyped-def]
+    """Choose instead what pixels about as far away (``last``) chose in the wedge before, if that seems worth more."""
+    one, half = np.float32(1.0), np.float32(0.5)
+    for i in range(count):
+        n[BEATS, i] = min(last[np.uint32(z[AWAY, i])], n[COUNT, i] - np.int32(1))
+    for i in range(count):
+        f[BUFFER, i] = sides[0, np.uint32(n[BEATS, i])]
+    for i in range(count):
+        f[LEAST, i] = sides[1, np.uint32(n[BEATS, i])]
+    for i in range(count):
+        f[BUFFER, i] += f[SHARE, i] * (f[LEAST, i] - f[BUFFER, i]) - f[LOW_LINE, i]
+    for i in range(count):
+        k = np.uint32(n[WHERE, i])
+        f[LEAST, i] = half * (sides[0, k] + sides[1, k])
+    for i in range(count):
+        new, old, p = f[BUFFER, i], f[LEAST, i] - f[LOW_LINE, i], f[SQUARED, i]
+        at_new, at_old = one + half * np.float32(n[BEATS, i]), one + half * np.float32(n[WHERE, i])
+        better = new > old
+        if not steepest:
+            better = (new * (p * abs(new) + (one - p)) * at_new * (f[NEAR, i] - at_old)
+                      > old * (p * abs(old) + (one - p)) * at_old * (f[NEAR, i] - at_new))
+        n[WHERE, i] = n[BEATS, i] if better else n[WHERE, i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -160,40 +234,40 @@ def set_limits(z, f, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def mark_chunks(steepest, chunks, group, n, f, count):  # type: ignore[no-untyped-def]
-    """Mark in ``BEATS`` the chunks of a group of 30 whose greatest bound beats the best of a pixel.
+def mark_chunks(steepest, chunks, n, f, masks, count):  # type: ignore[no-untyped-def]
+    """Mark the pixels for which the greatest bound of a chunk beats their best; returns the number of masks.
 
-    A bound above the sight line is taken at the far end of a chunk, another one at its near end.
+    A mask is of 16 pixels and one chunk. A bound above the sight line is taken at the far end of a chunk, another one
+    at its near end.
     """
-    zero, one, half, none = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.int32(0)
-    for k in range(count):
-        n[BEATS, k] = none
-    start = np.uint64(0)
-    for c in range(group * BITS, min((group + 1) * BITS, chunks.size)):
-        k0, bound, bit = np.int32(c * CHUNK), chunks[c], np.int32(1 << (c - group * BITS))
-        while start < np.uint64(count) and n[COUNT, start] <= k0:
-            start += np.uint64(1)
-        first = one + half * np.float32(k0)
-        far = first + half * np.float32(CHUNK - 1)
-        if steepest:
-            for j in range(count - np.int64(start)):
-                i = start + np.uint64(j)
-                yes = (bound - f[LOW_LINE, i] > f[LEAST, i]) & (n[COUNT, i] > k0)
-                n[BEATS, i] |= bit if yes else none
-            continue
-        for j in range(count - np.int64(start)):
-            i = start + np.uint64(j)
-            over, p, end = bound - f[LOW_LINE, i], f[SQUARED, i], half + half * np.float32(n[COUNT, i])
-            d = min(far, end) if over > zero else first
-            yes = (over * (p * abs(over) + (one - p)) * d > f[LEAST, i] * (f[NEAR, i] - d)) & (n[COUNT, i] > k0)
-            n[BEATS, i] |= bit if yes else none
+    zero, one, half, found = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.uint32(0)
+    at_e, at_d = (zero, one) if steepest else (one, -one)
+    for block in range((count + LANES - 1) // LANES):
+        i0, longest = np.uint64(block * LANES), np.int32(1)
+        for j in range(LANES):
+            longest = max(longest, n[COUNT, i0 + np.uint64(j)])
+        for c in range((longest - 1) // CHUNK + 1):
+            k0, bound, mask = np.int32(c * CHUNK), chunks[c], np.int32(0)
+            first = one + half * np.float32(k0)
+            far = first + half * np.float32(CHUNK - 1)
+            for j in range(LANES):
+                i = i0 + np.uint64(j)
+                over, p, end = bound - f[LOW_LINE, i], f[SQUARED, i], half + half * np.float32(n[COUNT, i])
+                d = min(far, end) if over > zero else first
+                beats = over * (p * abs(over) + (one - p)) * d > f[LEAST, i] * (at_e * f[NEAR, i] + at_d * d)
+                yes = beats & (n[COUNT, i] > k0)
+                mask = np.int32(mask | np.int32(np.int32(np.int32(1) << np.int32(j)) if yes else np.int32(0)))
+            masks[0, found], masks[1, found] = np.int32((block << 12) + c), mask
+            found += np.uint32(mask != 0)
+    return found
 
 
 @njit(cache=True, nogil=True)
 def mark_samples(steepest, sides, n, f, spots, masks, count):  # type: ignore[no-untyped-def]
-    """Mark the samples of the listed chunks whose bound beats the best of their pixel."""
+    """Mark the samples of the listed chunks whose bound beats the best of their pixel; returns the number of masks."""
     zero, one, half, four = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.float32(4.0)
     at_e, at_d = (zero, one) if steepest else (one, -one)
+    found = np.uint32(0)
     for b in range(count):
         i, begin = np.uint32(spots[0, b]), spots[1, b] * np.int32(CHUNK)
         k0, part, line, least, e = np.uint64(begin), f[SHARE, i], f[LOW_LINE, i], f[LEAST, i], f[NEAR, i]
@@ -208,4 +282,6 @@ def mark_samples(steepest, sides, n, f, spots, masks, count):  # type: ignore[no
             beats = over * (p * abs(over) + q) * d > least * (at_e * e + at_d * d)
             yes = beats & (np.int32(k) < stop) & (np.int32(k) != known)
             mask = np.int32(mask | np.int32(np.int32(np.int32(1) << np.int32(k)) if yes else np.int32(0)))
-        masks[0, b], masks[1, b] = b, mask
+        masks[0, found], masks[1, found] = b, mask
+        found += np.uint32(mask != 0)
+    return found

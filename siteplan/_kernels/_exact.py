@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from siteplan._kernels._tables import CLEAR_NU
+from siteplan._kernels._nouns import CLEAR_NU
 
 
 @njit(cache=True, nogil=True)
@@ -34,7 +34,7 @@ def _profile_places(shape, start, step, index, fy, fx):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True)
-def _profile_heights(flat, width, index, fy, fx, heights):  # type: ignore[no-untyped-def]
+def profile_heights(flat, width, index, fy, fx, heights):  # type: ignore[no-untyped-def]
     """Bilinear heights of the samples."""
     for k in range(index.size):
         p = np.uint32(index[k])
@@ -129,7 +129,7 @@ def point_sight(top, ground, two, mast, row, col, space):  # type: ignore[no-unt
     per_distance, fall, index = buffers[3, :n], buffers[4, :n], index[:n]
     target = (ground[row, col] + mast.receiver_m - mast.top_amsl_m) / e - mast.curvature * mast.pixel_m**2 * e
     _profile_places(ground.shape, (float(mast.row), float(mast.col)), (dy / e, dx / e), index, fy, fx)
-    _profile_heights(ground.ravel(), ground.shape[1], index, fy, fx, over)
+    profile_heights(ground.ravel(), ground.shape[1], index, fy, fx, over)
     ahead = _over_line(over, mast.top_amsl_m, target, per_distance, fall)
     nu_top = nu_ground = CLEAR_NU
     if ahead <= 0.0 or not two:
@@ -137,7 +137,7 @@ def point_sight(top, ground, two, mast, row, col, space):  # type: ignore[no-unt
     if ahead > 0.0:
         nu_ground = _to_nu(ahead * _greatest_back(over, distance, e) * e, mast.pixel_m)
     if two:
-        _profile_heights(top.ravel(), ground.shape[1], index, fy, fx, over)
+        profile_heights(top.ravel(), ground.shape[1], index, fy, fx, over)
         _over_line(over, mast.top_amsl_m, target, per_distance, fall)
         nu_top = _to_nu(_greatest_square(over, distance, e), mast.pixel_m)
     return nu_top, nu_ground
@@ -155,7 +155,7 @@ def _is_seen(surface, mast, row, col, space):  # type: ignore[no-untyped-def]
     fy, fx, over = buffers[0, :n], buffers[1, :n], buffers[2, :n]
     target = (surface[row, col] + mast.receiver_m - mast.top_amsl_m) / e - mast.curvature * mast.pixel_m**2 * e
     _profile_places(surface.shape, (float(mast.row), float(mast.col)), (dy / e, dx / e), index[:n], fy, fx)
-    _profile_heights(surface.ravel(), surface.shape[1], index[:n], fy, fx, over)
+    profile_heights(surface.ravel(), surface.shape[1], index[:n], fy, fx, over)
     return _over_line(over, mast.top_amsl_m, target, buffers[3, :n], buffers[4, :n]) <= 0.0
 
 

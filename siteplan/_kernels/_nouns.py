@@ -1,4 +1,4 @@
-"""What the signal kernels take, and the arrays they fill."""
+"""What the kernels take, and the arrays they fill."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ NO_SERVER = -(2**62)
 """Key of a pixel that no sector reaches."""
 OUT_OF_REACH_DB = 1e6
 """Indoor loss of a pixel that is not a building."""
+CLEAR_NU = -9.0
+"""Diffraction parameter of a pixel between which and the mast no sample lies."""
+
+
+class Mast(NamedTuple):
+    """One mast and how its sight lines are drawn; heights in m."""
+
+    row: int
+    col: int
+    top_amsl_m: float  # antenna above sea level
+    receiver_m: float  # receiver above the target surface
+    pixel_m: float
+    curvature: float  # 1 / (2 a_e), 1/m; 0 = flat Earth
 
 
 class Losses(NamedTuple):

@@ -3,9 +3,10 @@
 The disc is cut into wedges less than a pixel wide at the rim. The two rays that bound a wedge are sampled once, at the
 distances of all profiles. A sample of the profile of a pixel between them lies close to the interpolation between the
 two rays' samples, and how much higher it can lie follows from the bends of the surface beside it (:mod:`._bounds`). So
-each sample has an upper bound without being taken. A pixel starts with the samples where its neighbours in the wedge
-before had their greatest value; only chunks of 16 samples, and samples in them, whose bound beats this are looked
-at. Everything that is reported was sampled on the pixel's own profile.
+each sample has an upper bound without being taken. A pixel starts with one sample: where the interpolation between the
+rays seems to be worth most among the peaks of all chunks of 16 samples, or where its neighbours in the wedge before
+had their greatest value. Only chunks, and samples in them, whose bound beats this are looked at. Everything
+that is reported was sampled on the pixel's own profile.
 
 The work of a wedge is cut into loops over plain arrays: those that read scattered places do nothing else, so that the
 compiler turns all others into vector instructions.
@@ -20,15 +21,15 @@ from numba import njit
 
 from siteplan._kernels._bounds import (
     AWAY,
-    BEATS,
     BEST,
-    BITS,
     BUFFER,
     CHUNK,
     COUNT,
     EAST,
+    LANES,
     LINE,
     LOW_LINE,
+    NEAR,
     NORTH,
     PLACE,
     ROUNDING,
@@ -37,6 +38,8 @@ from siteplan._kernels._bounds import (
     SQUARED,
     WHERE,
     bound_wedge,
+    choose_before,
+    choose_peaks,
     fill_bends,
     mark_chunks,
     mark_samples,
@@ -44,8 +47,8 @@ from siteplan._kernels._bounds import (
     set_limits,
 )
 from siteplan._kernels._disc import BAND_RAYS
+from siteplan._kernels._nouns import CLEAR_NU
 from siteplan._kernels._sweep import _pair_up
-from siteplan._kernels._tables import CLEAR_NU
 
 LEAST_NU = -1.01
 """Below this nu at 1 GHz the knife edge costs nothing from 0.6 GHz upwards: J(nu) = 0 up to nu = -0.78."""
@@ -62,12 +65,9 @@ DOWN, RIGHT, VALUE = range(3)
 
 
 @njit(cache=True, nogil=True)
-def _find_cells(frame, z, listed, found, count):  # type: ignore[no-untyped-def]
-    """Cells and bilinear weights of the listed samples; the directions are read first, then all is plain arithmetic."""
+def _find_cells(frame, listed, found, count):  # type: ignore[no-untyped-def]
+    """Cells and bilinear weights of the listed samples, whose directions stand where the weights will."""
     wide, centre = np.int32(frame[0]), frame[1]
-    for b in range(count):
-        i = np.uint32(listed[PIXEL, b])
-        found[DOWN, b], found[RIGHT, b] = z[NORTH, i], z[EAST, i]
     for b in range(count):
         d = 1.0 + 0.5 * listed[SAMPLE, b]
         y, x = centre + d * found[DOWN, b], centre + d * found[RIGHT, b]
@@ -85,8 +85,8 @@ def _read_heights(pairs, wide, listed, words, count):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _find_values(steepest, frame, z, f, listed, heights, found, count):  # type: ignore[no-untyped-def]
-    """Values of the listed samples, in the arithmetic of :mod:`._exact`."""
+def _find_slopes(frame, listed, heights, found, count):  # type: ignore[no-untyped-def]
+    """Slopes of the listed samples from the antenna, in the arithmetic of :mod:`._exact`."""
     _, _, antenna, drop = frame
     for b in range(count):
         fx, fy = found[RIGHT, b], found[DOWN, b]
@@ -94,9 +94,11 @@ def _find_values(steepest, frame, z, f, listed, heights, found, count):  # type:
         below = heights[1, 2 * b] + fx * (heights[1, 2 * b + 1] - heights[1, 2 * b])
         d = 1.0 + 0.5 * listed[SAMPLE, b]
         found[VALUE, b] = (above + fy * (below - above) - antenna) * (1.0 / d) - drop * d
-    for b in range(count):
-        i = np.uint32(listed[PIXEL, b])
-        found[DOWN, b], found[RIGHT, b], heights[0, b] = z[LINE, i], z[AWAY, i], f[SQUARED, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_values(steepest, listed, heights, found, count):  # type: ignore[no-untyped-def]
+    """Slopes to values."""
     for b in range(count):
         found[VALUE, b] -= found[DOWN, b]
     if steepest:
@@ -106,13 +108,20 @@ def _find_values(steepest, frame, z, f, listed, heights, found, count):  # type:
         found[VALUE, b] = over * (p * abs(over) + (1.0 - p)) * (d * (p * away + (1.0 - p)) / (away - d))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _take(steepest, surface, n, z, f, lists, count):  # type: ignore[no-untyped-def]
     """Take the listed samples and keep the greatest of each pixel."""
     (pairs, frame), (listed, words, heights, found, _) = surface, lists
-    _find_cells(frame, z, listed, found, count)
+    for b in range(count):
+        i = np.uint32(listed[PIXEL, b])
+        found[DOWN, b], found[RIGHT, b] = z[NORTH, i], z[EAST, i]
+    _find_cells(frame, listed, found, count)
     _read_heights(pairs, frame[0], listed, words, count)
-    _find_values(steepest, frame, z, f, listed, heights, found, count)
+    _find_slopes(frame, listed, heights, found, count)
+    for b in range(count):
+        i = np.uint32(listed[PIXEL, b])
+        found[DOWN, b], found[RIGHT, b], heights[0, b] = z[LINE, i], z[AWAY, i], f[SQUARED, i]
+    _find_values(steepest, listed, heights, found, count)
     for b in range(count):
         i = np.uint32(listed[PIXEL, b])
         value, old, place = found[VALUE, b], z[BEST, i], n[WHERE, i]
@@ -121,21 +130,24 @@ def _take(steepest, surface, n, z, f, lists, count):  # type: ignore[no-untyped-
         n[WHERE, i] = listed[SAMPLE, b] if greater else place
 
 
-@njit(cache=True, nogil=True)
-def _list_begin(n, z, count, first, last, kind, listed):  # type: ignore[no-untyped-def]
-    """List two samples of each pixel: where pixels about as far away in the wedge before had their greatest."""
-    for j in range(count):
-        i, b = np.uint32(first + j), np.uint32(j)
-        ring, latest = np.uint32(z[AWAY, i]), n[COUNT, i] - np.int32(1)
-        other = np.uint32(np.uint32(2) * np.uint32(z[AWAY, i] + 0.5) - ring - np.uint32(1))
-        sample = min(last[kind, ring], latest)
-        n[WHERE, i] = sample
-        listed[PIXEL, b] = listed[PIXEL, np.uint32(count) + b] = i
-        listed[SAMPLE, b], listed[SAMPLE, np.uint32(count) + b] = sample, min(last[kind, other], latest)
+@njit(cache=True, nogil=True, inline="always")
+def _take_first(steepest, surface, n, z, f, lists, count):  # type: ignore[no-untyped-def]
+    """Take one sample of each pixel."""
+    (pairs, frame), (listed, words, heights, found, _) = surface, lists
+    for i in range(count):
+        listed[SAMPLE, i], found[DOWN, i], found[RIGHT, i] = n[WHERE, i], z[NORTH, i], z[EAST, i]
+    _find_cells(frame, listed, found, count)
+    _read_heights(pairs, frame[0], listed, words, count)
+    _find_slopes(frame, listed, heights, found, count)
+    for i in range(count):
+        found[DOWN, i], found[RIGHT, i], heights[0, i] = z[LINE, i], z[AWAY, i], f[SQUARED, i]
+    _find_values(steepest, listed, heights, found, count)
+    for i in range(count):
+        z[BEST, i] = max(z[BEST, i], found[VALUE, i])
 
 
 @njit(cache=True, nogil=True)
-def _list_bits(masks, start, count, listed, as_float, shift):  # type: ignore[no-untyped-def]
+def _list_bits(masks, start, count, listed, as_float):  # type: ignore[no-untyped-def]
     """List (owner, number of the bit) for each bit of the masks (owners, masks); returns their number.
 
     One bit of each mask in a pass over all that are left, as no branch depends on a bit then. The number of a bit is
@@ -156,17 +168,17 @@ def _list_bits(masks, start, count, listed, as_float, shift):  # type: ignore[no
     for k in range(found):
         as_float[2, k] = np.float32(listed[1, k])
     for k in range(found):
-        listed[1, k] = np.int32((listed[2, k] >> np.int32(23)) - np.int32(127) + shift)
+        listed[1, k] = np.int32((listed[2, k] >> np.int32(23)) - np.int32(127))
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _take_marked(steepest, surface, tables, spots, masks, count, lists):  # type: ignore[no-untyped-def]
     """Take the marked samples of the listed chunks."""
-    (n, z, f), listed = tables, lists[0]
+    (n, z, f, _), listed = tables, lists[0]
     for first in range(0, count, (LIST // CHUNK - 1)):
         size = min(count - first, (LIST // CHUNK - 1))
-        found = _list_bits(masks, first, size, listed, lists[4], np.int32(0))
+        found = _list_bits(masks, first, size, listed, lists[4])
         for j in range(found):
             b = np.uint32(listed[PIXEL, j])
             listed[PIXEL, j], listed[SAMPLE, j] = spots[0, b], listed[SAMPLE, j] + spots[1, b] * np.int32(CHUNK)
@@ -176,22 +188,20 @@ def _take_marked(steepest, surface, tables, spots, masks, count, lists):  # type
 @njit(cache=True, nogil=True)
 def _maximise(steepest, kind, surface, wedge, tables, count, memory):  # type: ignore[no-untyped-def]
     """Raise the best of each pixel of a wedge to the greatest value of all its samples."""
-    (sides, chunks), (n, z, f), (last, spots, spots_as_float, masks, lists) = wedge, tables, memory
-    for first in range(0, count, LIST // 2):
-        size = min(count - first, LIST // 2)
-        _list_begin(n, z, size, first, last, kind, lists[0])
-        _take(steepest, surface, n, z, f, lists, 2 * size)
-    set_limits(z, f, count)
-    longest = 0
+    (sides, chunks, coded), (n, z, f, f_coded), (last, spots, spots_as_float, masks, lists) = wedge, tables, memory
     for i in range(count):
-        longest = max(longest, n[COUNT, i])
-    for group in range((longest - 1) // (BITS * CHUNK) + 1):
-        mark_chunks(steepest, chunks, group, n, f, count)
-        for i in range(count):
-            masks[0, i], masks[1, i] = i, n[BEATS, i]
-        found = _list_bits(masks, 0, count, spots, spots_as_float, np.int32(group * BITS))
-        mark_samples(steepest, sides, n, f, spots, masks, found)
-        _take_marked(steepest, surface, tables, spots, masks, found, lists)
+        f[NEAR, i] = z[AWAY, i]
+    choose_peaks(steepest, (coded[1], chunks[1]), n, (f, f_coded), count)
+    choose_before(steepest, sides, n, z, f, last[kind], count)
+    _take_first(steepest, surface, n, z, f, lists, count)
+    set_limits(z, f, count)
+    found = mark_chunks(steepest, chunks[0], n, f, masks, count)
+    found = _list_bits(masks, 0, found, spots, spots_as_float)
+    for b in range(found):
+        code = spots[0, b]
+        spots[0, b], spots[1, b] = (code >> np.int32(12)) * np.int32(LANES) + spots[1, b], code & np.int32(4095)
+    found = mark_samples(steepest, sides, n, f, spots, masks, found)
+    _take_marked(steepest, surface, tables, spots, masks, found, lists)
     for i in range(count):
         last[kind, np.uint32(z[AWAY, i])] = n[WHERE, i]
 
@@ -199,7 +209,7 @@ def _maximise(steepest, kind, surface, wedge, tables, count, memory):  # type: i
 @njit(cache=True, nogil=True)
 def _solve(terrain, surface, wedge, tables, count, least, memory):  # type: ignore[no-untyped-def]
     """Leave the signed square of the parameter, bar a constant, as the best of each pixel; ``least`` at least."""
-    _, z, f = tables
+    _, z, f, _ = tables
     for i in range(count):
         z[BEST, i], f[SQUARED, i] = 0.0 if terrain else least, np.float32(0.0 if terrain else 1.0)
     if not terrain:
@@ -226,8 +236,9 @@ def _select(radius, starts, ray_pixel, ray_away, within, n, flat):  # type: igno
             flat[ray_pixel[first]] = np.float32(CLEAR_NU)
             first += 1
         if whole:
+            begin, into = np.uint64(first), np.uint64(found)
             for b in range(stop - first):
-                n[PLACE, found + b] = ray_pixel[first + b]
+                n[PLACE, into + np.uint64(b)] = ray_pixel[begin + np.uint64(b)]
             found += stop - first
             continue
         for b in range(first, stop):
@@ -257,6 +268,7 @@ def _place_pixels(radius, ray, turn, n, z, f, count):  # type: ignore[no-untyped
     for i in range(count):
         f[SHARE, i] = min(max((cos * z[EAST, i] + sin * z[NORTH, i]) / turn, 0.0), 1.0)
         n[COUNT, i] = np.int32((z[AWAY, i] - 0.5) * 2.0) - np.int32(1)
+    n[COUNT, count:count + LANES] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -300,21 +312,24 @@ def _sight(terrain, top, ground, mast, disc, within, nu):  # type: ignore[no-unt
     """Both exact modes: greatest parameter of the top surface, or Bullington's edge of ``top`` = ``ground``."""
     rays, (group, most) = disc.ray_start.size - 1, _rays_of_wedge(disc)
     turn = 2.0 * math.pi * group / rays
+    most = (most // LANES + 1) * LANES
     bend = np.zeros(top.shape, np.float32)
     fill_bends(top, turn, turn * disc.radius, np.zeros(top.shape, np.float32), bend)
     flat_bend = bend.ravel()
     longest = max(2 * disc.radius - 2, 0)
     padded = (longest // CHUNK + 1) * CHUNK
-    tables = (np.zeros((5, most), np.int32), np.zeros((5, most)), np.zeros((6, most), np.float32))
-    n, z, f = tables
+    n, z, f = np.zeros((5, most), np.int32), np.zeros((5, most)), np.zeros((6, most), np.float32)
+    tables = (n, z, f, f.view(np.int32))
+    bound = most * (padded // CHUNK)
     words = np.zeros((2, LIST), np.int64)
-    listed, spots = np.zeros((3, LIST), np.int32), np.zeros((3, most * BITS + 1), np.int32)
+    listed, spots = np.zeros((3, LIST), np.int32), np.zeros((3, bound + 1), np.int32)
     lists = (listed, words, words.view(np.float32), np.zeros((3, LIST)), listed.view(np.float32))
     memory = (np.zeros((2, disc.radius + 2), np.int32), spots, spots.view(np.float32),
-              np.zeros((2, most * BITS), np.int32), lists)
+              np.zeros((2, bound + 1), np.int32), lists)
     cells, room, bits = np.zeros((2, padded), np.int32), np.zeros((2, padded)), np.zeros((2, padded), np.int64)
     rays_of, sides = np.zeros((2, 3, padded), np.float32), np.zeros((4, padded), np.float32)
-    chunks, heights = np.zeros(padded // CHUNK, np.float32), bits.view(np.float32)
+    chunks, heights = np.zeros((2, padded // CHUNK), np.float32), bits.view(np.float32)
+    both_sides, both_chunks = (sides, sides.view(np.int32)), (chunks, chunks.view(np.int32))
     antenna, drop, scale = mast.top_amsl_m, mast.curvature * mast.pixel_m**2, 2.0 / (0.2998 * mast.pixel_m)
     loose = 4e-7 * (np.max(np.abs(top)) + abs(antenna))
     link = (np.float32(antenna), np.float32(drop), np.float32(loose), np.float32(turn), np.float32(turn * disc.radius))
@@ -332,9 +347,9 @@ def _sight(terrain, top, ground, mast, disc, within, nu):  # type: ignore[no-unt
             side = 1 - side
             sample_ray(pairs, flat_bend, (frame[0], (ray // group + right) * turn), link, (room, bits, heights),
                        longest, cells[side], rays_of[side])
-        bound_wedge(cells, rays_of, side, np.float32(0.25 * turn), longest, sides, chunks)
+        bound_wedge(cells, rays_of, side, np.float32(0.25 * turn), longest, both_sides, both_chunks)
         ready = ray
-        _solve(terrain, (pairs, frame), (sides, chunks), tables, count, least, memory)
+        _solve(terrain, (pairs, frame), (sides, *both_chunks), tables, count, least, memory)
         _store(n, z, f, count, least, scale, flat_nu)
 
 

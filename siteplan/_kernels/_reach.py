@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from siteplan._kernels._exact import point_sight, point_space
+from siteplan._kernels._facade import facade_of
 from siteplan._kernels._radiate import attenuation, knife_edge_db, turn
 
 # Tuples of arrays are taken apart before a loop: handing them on inside would count references at every point.
@@ -45,11 +46,11 @@ def point_loss(ring, nu_top, nu_ground, losses):  # type: ignore[no-untyped-def]
 def reach_mast(surface, mast, disc, losses, sectors, limits, points, reached):  # type: ignore[no-untyped-def]
     """Best z of one mast's sectors at points.
 
-    ``surface`` is (top, ground, two, extra), ``limits`` (threshold in dBm, least z worth keeping), ``points`` (start of
-    each grid row in the sorted points, column of each). ``reached`` is (best z per point, numbers of the points
-    touched, how many), filled.
+    ``surface`` is (top, ground, whether they differ, whether the edge of the ground is Bullington's, extra, facade),
+    ``limits`` (threshold in dBm, least z worth keeping), ``points`` (start of each grid row in the sorted points,
+    column of each). ``reached`` is (best z per point, numbers of the points touched, how many), filled.
     """
-    top, ground, two, extra = surface
+    top, ground, two, bullington, extra, facade = surface
     threshold, floor_z = limits
     row_start, point_col = points
     best_z, touched, count = reached
@@ -72,6 +73,14 @@ def reach_mast(surface, mast, disc, losses, sectors, limits, points, reached):  
                 bound = max((power - path[ring, 0]) * inverse[ring, 0], (power - path[ring, 1]) * inverse[ring, 1])
                 if bound >= floor_z - 1e-3:
                     nu_top, nu_ground = point_sight(top, ground, two, mast, row, col, space)
+                    if not bullington:
+                        nu_ground = point_sight(ground, ground, False, mast, row, col, space)[0] if two else nu_top
+                    if not two:
+                        nu_top = nu_ground
+                    else:
+                        dy, dx = facade_of(facade, rings, row, col, i, j)
+                        if dy != 0 or dx != 0:
+                            nu_top, _ = point_sight(top, ground, two, mast, row + dy, col + dx, space)
                     state = 1 if nu_top > 0.0 else 0
                     z = np.float32((power - point_loss(ring, nu_top, nu_ground, losses)) * inverse[ring, state])
                     if z >= floor_z:

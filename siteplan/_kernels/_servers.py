@@ -7,26 +7,20 @@ import math
 import numpy as np
 from numba import njit
 
-from siteplan._kernels._nouns import NO_SERVER, POWER_UNITS_PER_MW, STEPS_PER_DB
-from siteplan._kernels._radiate import power_row, power_units, rank_row
+from siteplan._kernels._nouns import NO_SERVER, POWER_UNITS_PER_MW
+from siteplan._kernels._radiate import KEY, LOW, PER_STEP, STEPS, power_row, power_units, rank_row, steps_row
 
-_KEY = np.int64(2**32)
-_LOW = np.int64(2**31 - 1)
-_PER_STEP = np.float32(1.0 / STEPS_PER_DB)
-_STEPS = np.float32(STEPS_PER_DB)
 _MW = 1.0 / POWER_UNITS_PER_MW
 BAND = 64
 """Rows that are worked on together, so that their servers stay in the cache."""
 
 
 @njit(cache=True, nogil=True)
-def encode_keys(rsrp, server, keys):  # type: ignore[no-untyped-def]
-    """Keys of decoded servers (flat arrays): the inverse of :func:`decode_keys`, exactly."""
-    for k in range(rsrp.size):
-        if server[k] < 0:
-            keys[k] = NO_SERVER
-        else:
-            keys[k] = np.int64(math.floor(rsrp[k] * _STEPS + np.float32(0.5))) * _KEY + _LOW - np.int64(server[k])
+def _key_of(rsrp, server):  # type: ignore[no-untyped-def]
+    """Key of a decoded server, exactly."""
+    if server < 0:
+        return np.int64(NO_SERVER)
+    return np.int64(math.floor(rsrp * STEPS + np.float32(0.5))) * KEY + LOW - np.int64(server)
 
 
 @njit(cache=True, nogil=True)
@@ -36,8 +30,31 @@ def decode_keys(keys, rsrp, server):  # type: ignore[no-untyped-def]
         if keys[k] == NO_SERVER:
             rsrp[k], server[k] = np.float32(np.nan), np.int32(-1)
         else:
-            rsrp[k] = np.float32(keys[k] >> 32) * _PER_STEP
-            server[k] = np.int32(_LOW - (keys[k] & np.int64(0xFFFFFFFF)))
+            rsrp[k] = np.float32(keys[k] >> 32) * PER_STEP
+            server[k] = np.int32(LOW - (keys[k] & np.int64(0xFFFFFFFF)))
+
+
+@njit(cache=True, nogil=True)
+def merge_servers(a, b, offset, out):  # type: ignore[no-untyped-def]
+    """Best and second server of two sets of sectors together.
+
+    ``a``, ``b`` and ``out`` are (rsrp, server, second rsrp, second server), (row, col) each; ``offset`` is added to
+    the numbers of ``b``.
+    """
+    rsrp_a, server_a, rsrp2_a, server2_a = a
+    rsrp_b, server_b, rsrp2_b, server2_b = b
+    rsrp, server, rsrp2, server2 = out
+    rows, cols = rsrp.shape
+    keys, keys2 = np.empty(cols, np.int64), np.empty(cols, np.int64)
+    for r in range(rows):
+        for c in range(cols):
+            one = _key_of(rsrp_a[r, c], server_a[r, c])
+            two = _key_of(rsrp_b[r, c], server_b[r, c] + offset if server_b[r, c] >= 0 else -1)
+            then = max(_key_of(rsrp2_a[r, c], server2_a[r, c]),
+                       _key_of(rsrp2_b[r, c], server2_b[r, c] + offset if server2_b[r, c] >= 0 else -1))
+            keys[c], keys2[c] = max(one, two), max(min(one, two), then)
+        decode_keys(keys, rsrp[r], server[r])
+        decode_keys(keys2, rsrp2[r], server2[r])
 
 
 @njit(cache=True, nogil=True)
@@ -55,18 +72,12 @@ def fill_sinr(rsrp, server, power, air, out):  # type: ignore[no-untyped-def]
             out[k] = np.float32(np.nan)
             continue
         own = carrier_of[s]
-        units = power_units(np.int32(math.floor(rsrp[k] * _STEPS + np.float32(0.5))))
+        units = power_units(np.int32(math.floor(rsrp[k] * STEPS + np.float32(0.5))))
         total = np.float64(power[own, k] - np.int64(units * load[s])) * overlap[own, own]
         for carrier in range(carriers):
             if carrier != own:
                 total += np.float64(power[carrier, k]) * overlap[own, carrier]
         out[k] = np.float32(rsrp[k] - 10.0 * math.log10(total * _MW + noise_mw[own]))
-
-
-@njit(cache=True, nogil=True)
-def _steps_of(rsrp, steps):  # type: ignore[no-untyped-def]
-    for k in range(rsrp.size):
-        steps[k] = np.int32(np.floor(rsrp[k] * _STEPS + np.float32(0.5)))
 
 
 @njit(cache=True, nogil=True)
@@ -80,6 +91,6 @@ def fuse_windows(rsrp, numbers, load, best, second, power):  # type: ignore[no-u
     for band in range(0, rows, BAND):
         for s in range(rsrp.shape[0]):
             for r in range(band, min(band + BAND, rows)):
-                _steps_of(rsrp[s, r], steps)
+                steps_row(rsrp[s, r], steps)
                 rank_row(steps, numbers[s], best[r], second[r])
                 power_row(steps, load[s], power[r])

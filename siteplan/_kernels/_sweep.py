@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from siteplan._kernels._tables import CLEAR_NU
+from siteplan._kernels._nouns import CLEAR_NU
 
 # Edges kept for each ray, each a slope from the antenna in m per pixel and a distance in pixels: the steepest since the
 # last block of n samples but one began (RECENT_n), that of the present block (BLOCK_n), the steepest of all up to the

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-from siteplan._kernels._tables import CLEAR_NU
+from siteplan._kernels._exact import profile_heights
+from siteplan._kernels._nouns import CLEAR_NU
 
 ON_RAY = np.float32(0.75)
 """A receiver beside its ray is moved by this share from its own height to that above the ray's ground: what hides it
@@ -29,18 +30,6 @@ def _ray_places(centre, width, sin, cos, index, weights):  # type: ignore[no-unt
         i, j = np.int32(y), np.int32(x)
         fy[k], fx[k] = y - np.float32(i), x - np.float32(j)
         index[k] = i * width + j
-
-
-@njit(cache=True, nogil=True)
-def _ray_heights(flat, width, index, weights, heights):  # type: ignore[no-untyped-def]
-    """Bilinear heights."""
-    fy, fx = weights
-    for k in range(index.size):
-        p = np.uint32(index[k])
-        q = p + np.uint32(width)
-        above = flat[p] + fx[k] * (flat[p + np.uint32(1)] - flat[p])
-        below = flat[q] + fx[k] * (flat[q + np.uint32(1)] - flat[q])
-        heights[k] = above + fy[k] * (below - above)
 
 
 @njit(cache=True, nogil=True)
@@ -223,7 +212,7 @@ def sweep_terrain(ground, mast, disc, within, nu):  # type: ignore[no-untyped-de
             continue
         n = min(int(disc.ray_away[stop - 1]) + 1, disc.radius)
         _ray_places(np.float32(disc.radius + 1), np.int32(width), disc.sin[angle], disc.cos[angle], index[:n], weights)
-        _ray_heights(flat, width, index[:n], weights, heights)
+        profile_heights(flat, width, index[:n], weights[0], weights[1], heights)
         _fall(heights[:n], antenna, drop)
         pixels = (disc.ray_pixel[first:stop], disc.ray_away[first:stop], 1.0 / size)
         _walk_ray(flat, heights[:n], link, pixels, part, flat_nu)

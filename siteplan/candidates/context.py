@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import geopandas as gpd
 import numpy as np
@@ -15,6 +13,7 @@ import pandas as pd
 from siteplan.coverage import Equipment
 from siteplan.params import CandidateParams
 from siteplan.surface import Surface
+from siteplan.tables import read_table
 from siteplan.venues import VenueCatalogue
 
 
@@ -35,8 +34,7 @@ def load_mounts() -> Mapping[str, Mount]:
     >>> load_mounts()["roof_pole"].zh
     '楼面抱杆'
     """
-    text = files("siteplan").joinpath("tables/mounts.toml").read_text(encoding="utf-8")
-    return {name: Mount(**entry) for name, entry in tomllib.loads(text)["mounts"].items()}
+    return {name: Mount(**entry) for name, entry in read_table("mounts")["mounts"].items()}
 
 
 @dataclass(frozen=True)

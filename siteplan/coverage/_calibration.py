@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from siteplan.coverage._toml_text import toml_text
 from siteplan.errors import ModelError
-from siteplan.params import Settings
+from siteplan.params import CoverageParams, Settings
 from siteplan.radio import edge_loss_db, free_space_loss_db, knife_edge_loss_db, sight_loss_db
 
 Floats = NDArray[np.float64]
 Term = Literal["built_share", "clutter_mean_m"]
 FREE_SLOPE_DB = 20.0
 """Beyond its last knot a table of losses grows by this per decade at least: free space."""
+RECEIVER_M = 1.5
+"""Height of the receiver where nothing says otherwise, m: a phone in the hand, the usual drive test."""
+_PLAIN = CoverageParams()
+"""What a calibration does not say is as the settings of a study have it by default."""
+_SIGMA_DB = round(float(np.hypot(6.0, _PLAIN.model_sigma_db)), 2)
+"""Without a word on its error a calibration is as uncertain as what it replaces: UMa's 6 dB and the model's error."""
 _Weight = Annotated[float, Field(ge=0, le=1)]
 _Db = Annotated[float, Field(ge=-200, le=300)]
+_Metres = Annotated[float, Field(ge=0, le=100_000)]
 
 
 class Curve(Settings):
@@ -56,6 +62,26 @@ class Provenance(Settings):
     notes: tuple[str, ...] = Field((), description="what the reader should know")
 
 
+class Domain(Settings):
+    """What the measurements of a fit were like: elsewhere its numbers are carried on, not measured."""
+
+    kinds: tuple[Literal["macro", "micro"], ...] = Field(
+        (), description="kinds of sites that were measured; the calibration holds for these. Empty = not told, for all")
+    antenna_height_m: tuple[_Metres, _Metres] | None = Field(
+        None, description="least and greatest height of the antennas, m; absent = not told")
+    distance_m: tuple[_Metres, _Metres] | None = Field(
+        None, description="least and greatest distance of the measurements, m; absent = not told")
+    receiver_height_m: float = Field(RECEIVER_M, ge=0.5, le=50, description="height of the receiver, m")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Domain:
+        for name in ("antenna_height_m", "distance_m"):
+            ends = getattr(self, name)
+            if ends is not None and ends[0] > ends[1]:
+                raise ValueError(f"{name}: the least is above the greatest")
+        return self
+
+
 class Calibration(Settings):
     """A fitted model. Its loss stands for the environment's in the engine's ``max(environment, free space + terrain)``.
 
@@ -65,6 +91,10 @@ class Calibration(Settings):
     distance with tables and the slant distance with models (whose loss grows by more than 20 dB per decade of it, so it
     goes on growing), and ``diffraction_weight`` times the capped knife edge of the top surface. ``clutter_db`` and
     ``pixel_terms`` belong to the receiver's pixel and are added behind the maximum.
+
+    What is not given is as ``[coverage]`` has it by default, never as a study sets it: a file means the same in every
+    study, and one that gives no more than a TR 38.901 ``base`` has the median of the uncalibrated model (where that is
+    not below free space).
     """
 
     schema_version: Literal[1] = 1
@@ -77,19 +107,23 @@ class Calibration(Settings):
     distance_m: tuple[float, ...] = Field((), description="knots of the tables, rising, m")
     clear_db: tuple[_Db, ...] = Field((), description="loss in the clear at the knots at 1 GHz, never falling, dB")
     blocked_db: tuple[_Db, ...] = Field((), description="loss of a blocked pixel, never below clear, dB")
-    building_weight: _Weight = Field(0.5, description="trust in sight over buildings; used by TR 38.901 bases")
-    diffraction_weight: _Weight = 0.0
-    diffraction_cap_db: float = Field(30.0, ge=0, le=80)
-    pattern_scale_horizontal: _Weight = 1.0
-    pattern_scale_vertical: _Weight = 1.0
-    pattern_depth_db: float = Field(30.0, ge=0, le=60, description="greatest attenuation after scaling, dB")
+    building_weight: _Weight = Field(
+        _PLAIN.building_weight, description="trust in sight over buildings; used by TR 38.901 bases")
+    diffraction_weight: _Weight = _PLAIN.diffraction_weight
+    diffraction_cap_db: float = Field(_PLAIN.diffraction_cap_db, ge=0, le=80)
+    pattern_scale_horizontal: _Weight = _PLAIN.pattern_scale
+    pattern_scale_vertical: _Weight = _PLAIN.pattern_scale
+    pattern_depth_db: float = Field(
+        _PLAIN.pattern_depth_db, ge=0, le=60, description="greatest attenuation after scaling, dB")
     power_weight: _Weight = Field(1.0, description="trust in the powers of the stations table")
     power_reference_dbm: float = Field(0.0, ge=-50, le=100, description="power that a weight of 0 leaves to all, dBm")
     clutter_db: dict[int, _Db] = Field(default_factory=dict, description="loss by clutter class; 0 for other classes")
     pixel_terms: dict[Term, Curve] = Field(default_factory=dict, description="loss by the receiver's surroundings")
     sigma_distance_m: tuple[float, ...] = Field((100.0,), min_length=1, description="knots of sigma, rising, m")
-    sigma_clear_db: tuple[float, ...] = Field((8.0,), description="standard deviation of the error, in the clear, dB")
-    sigma_blocked_db: tuple[float, ...] = Field((8.0,), description="likewise of blocked pixels, dB")
+    sigma_clear_db: tuple[float, ...] = Field(
+        (_SIGMA_DB,), description="standard deviation of the error, in the clear, dB")
+    sigma_blocked_db: tuple[float, ...] = Field((_SIGMA_DB,), description="likewise of blocked pixels, dB")
+    domain: Domain = Domain()
     provenance: Provenance = Provenance()
 
     @model_validator(mode="after")
@@ -123,8 +157,37 @@ def _rising(name: str, knots: Iterable[float], *lengths: int) -> None:
         raise ValueError(f"{name} and its values differ in length")
 
 
+def holds_for(calibration: Calibration, sectors: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which sectors a calibration may predict: those of its bands and of the kinds it was fitted on.
+
+    A pole micro does not take the loss of macro sites: it stays with TR 38.901. Heights do not decide, as they act
+    through sight, edges and the vertical pattern whatever the base; who uses a calibration tells of those outside.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    sectors : DataFrame
+        With ``freq_mhz`` and ``kind``.
+
+    Returns
+    -------
+    ndarray of bool (sectors,)
+        False for indoor sectors, and for a frequency that is NaN.
+
+    Examples
+    --------
+    >>> model = Calibration(name="n41", base="uma", freq_low_mhz=2500, freq_high_mhz=2700, domain={"kinds": ["macro"]})
+    >>> table = pd.DataFrame({"freq_mhz": [2565.0, 2565.0, 3500.0], "kind": ["macro", "micro", "macro"]})
+    >>> holds_for(model, table).tolist()
+    [True, False, False]
+    """
+    freq, kind = sectors["freq_mhz"].to_numpy(np.float64), sectors["kind"].astype(str)
+    holds = (freq >= calibration.freq_low_mhz) & (freq <= calibration.freq_high_mhz)
+    return np.asarray(holds & kind.isin(calibration.domain.kinds or ("macro", "micro")).to_numpy(bool))
+
+
 def environment_loss_tables(calibration: Calibration, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike,
-                            h_ut_m: ArrayLike = 1.5) -> tuple[Floats, Floats]:
+                            h_ut_m: ArrayLike = RECEIVER_M) -> tuple[Floats, Floats]:
     """Loss of the environment in the clear and blocked, without the knife edge of roofs and terms of the pixel.
 
     Parameters
@@ -243,13 +306,21 @@ def pattern_attenuation_db(calibration: Calibration, horizontal_db: ArrayLike, v
     return np.asarray(np.minimum(total, deepest))
 
 
+def receiver_heights(samples: pd.DataFrame, otherwise_m: float) -> Floats:
+    """Height of each sample's receiver, m: its column ``receiver_height_m``, where the samples have it."""
+    if "receiver_height_m" in samples:
+        return samples["receiver_height_m"].to_numpy(np.float64)
+    return np.full(len(samples), otherwise_m)
+
+
 def predict_samples(samples: pd.DataFrame, calibration: Calibration) -> Floats:
     """Median signal of samples by a calibration: the plain form of what the engine computes pixel by pixel.
 
     Parameters
     ----------
     samples : DataFrame
-        See :func:`~siteplan.coverage.measurement_samples`; ``rsrp_dbm`` is not read.
+        See :func:`~siteplan.coverage.measurement_samples`; ``rsrp_dbm`` is not read. Without ``receiver_height_m`` the
+        receivers are as high as those of the fit.
     calibration : Calibration
 
     Returns
@@ -261,11 +332,12 @@ def predict_samples(samples: pd.DataFrame, calibration: Calibration) -> Floats:
         "distance_m", "freq_ghz", "antenna_height_m", "nu_top", "nu_ground", "horizontal_db", "vertical_db",
         "depth_db", "power_dbm")}
     blocked, freq, d = samples["blocked"].to_numpy(bool), column["freq_ghz"], column["distance_m"]
-    clear_db, blocked_db = environment_loss_tables(calibration, d, freq, column["antenna_height_m"])
+    h_ut = receiver_heights(samples, calibration.domain.receiver_height_m)
+    clear_db, blocked_db = environment_loss_tables(calibration, d, freq, column["antenna_height_m"], h_ut)
     edge = np.minimum(knife_edge_loss_db(column["nu_top"] * np.sqrt(freq)), calibration.diffraction_cap_db)
     loss = np.where(blocked, blocked_db, clear_db) + calibration.diffraction_weight * edge
     terrain = edge_loss_db(column["nu_ground"] * np.sqrt(freq), d / 1000.0)
-    loss = np.maximum(loss, free_space_loss_db(np.hypot(d, column["antenna_height_m"] - 1.5), freq) + terrain)
+    loss = np.maximum(loss, free_space_loss_db(np.hypot(d, column["antenna_height_m"] - h_ut), freq) + terrain)
     loss = loss + pixel_term_db(calibration, samples["clutter_code"].to_numpy(np.int64),
                                 {name: samples[name].to_numpy(np.float64) for name in calibration.pixel_terms})
     away = pattern_attenuation_db(calibration, column["horizontal_db"], column["vertical_db"], column["depth_db"])
@@ -287,31 +359,8 @@ def calibration_to_toml(calibration: Calibration) -> str:
     >>> calibration_from_toml(calibration_to_toml(model)) == model
     True
     """
-    lines = ["# siteplan calibration: fitted to measurements; predictions by it are predictions all the same"]
-    _write(lines, "", calibration.model_dump(mode="json"))
-    return "\n".join(lines) + "\n"
-
-
-def _write(lines: list[str], path: str, values: Mapping[str, Any]) -> None:
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    if path and (plain or not values):
-        lines.extend(["", f"[{path}]"])
-    lines.extend(f"{_key(key)} = {_text(value)}" for key, value in plain.items())
-    for key, value in values.items():
-        if isinstance(value, dict):
-            _write(lines, f"{path}.{_key(key)}" if path else _key(key), value)
-
-
-def _key(name: Any) -> str:
-    return str(name) if re.fullmatch(r"[A-Za-z0-9_-]+", str(name)) else _text(str(name))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list):
-        return "[" + ", ".join(_text(part) for part in value) + "]"
-    return repr(value)
+    head = "# siteplan calibration: fitted to measurements; predictions by it are predictions all the same\n"
+    return head + toml_text(calibration.model_dump(mode="json", exclude_none=True))
 
 
 def calibration_from_toml(text: str) -> Calibration:

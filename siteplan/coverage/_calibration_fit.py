@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from siteplan.coverage._calibration import Calibration, Curve, Provenance, Term, predict_samples
+from siteplan.coverage._calibration import (
+    RECEIVER_M,
+    Calibration,
+    Curve,
+    Domain,
+    Provenance,
+    Term,
+    predict_samples,
+    receiver_heights,
+)
 from siteplan.errors import ModelError
 from siteplan.params import Settings
 from siteplan.radio import edge_loss_db, knife_edge_loss_db, sight_loss_db
@@ -22,6 +32,9 @@ FARTHEST = 1.3
 """A knot may lie beyond the farthest rows that count by this factor."""
 LEAST_SLOPE_DB = -20.0
 """What a fit may take off the slope of a TR 38.901 model at most, dB per decade: the loss must go on rising."""
+
+
+_Scale = Annotated[float, Field(ge=0, le=1)]
 
 
 class FitSettings(Settings):
@@ -41,8 +54,14 @@ class FitSettings(Settings):
     fit_power: bool = Field(True, description="fit how far the stations' powers are to be trusted")
     fit_clutter: bool = True
     diffraction_cap_db: float = Field(30.0, ge=0, le=80)
-    pattern_scales: tuple[float, float] = Field(
-        (0.17, 0.06), description="horizontal and vertical; stand where the pattern cannot be fitted")
+    pattern_scales: tuple[_Scale, ...] = Field(
+        (0.0, 0.25, 0.5, 0.75, 1.0), min_length=1,
+        description="with fewer masts than min_sites each of these is tried for either plane of the antennas")
+    pattern_min_sites: int = Field(
+        8, ge=2, description="with fewer masts than this a search is led astray by each of them: pattern_prior stands")
+    pattern_prior: tuple[_Scale, _Scale] = Field(
+        (0.17, 0.06), description="horizontal and vertical scale of so few masts: what 1,678 masts of 2.6 GHz in a "
+                                  "dense city (Chengdu) were fitted to")
     ridge: float = Field(
         10.0, gt=0, description="shrinks every term but offset and slope, in rows: 10 = as if ten rows said 0")
 
@@ -57,12 +76,13 @@ class _Block(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What is fitted: with few masts a line alone; knots of distance; classes; knots of the terms of the pixel."""
+    """What is fitted: with few masts a line alone, with scales of the pattern that stand; knots; classes; terms."""
 
     few: bool
     distance_m: tuple[float, ...]
     classes: tuple[int, ...]
     terms: tuple[tuple[Term, tuple[float, ...]], ...]
+    scales: tuple[float, float] = (0.0, 0.0)
 
 
 def hat_weights(x: Floats, knots: Sequence[float]) -> Floats:
@@ -107,7 +127,11 @@ def fit_calibration(samples: pd.DataFrame, name: str, settings: FitSettings | No
     to nothing (ridge, offset and slope excepted), solved with bounds by scikit-learn on the triangular factor of the
     columns. Left out are rows that the ground shadows, that are matched to a cell far beyond nearer masts, or that
     lie beyond the last knot. With fewer masts than ``min_sites`` a pattern or the surroundings cannot be told from
-    the peculiarities of single sectors: then only offset and slope are fitted, the pattern scale stands as set.
+    the peculiarities of single sectors: then only offset and slope are fitted. The scales of both planes of the
+    antennas are then the pair out of ``pattern_scales`` by which the line errs least on masts left out one by one, of
+    equal pairs the one nearest to ``pattern_prior``. Below ``pattern_min_sites`` masts the prior stands: measured by
+    draws of masts from Chengdu the search does better than no pattern from 8 masts on, and on three masts of another
+    city (Recife) it made predictions worse by 3.6 dB.
     """
     wanted = FitSettings() if settings is None else settings
     told = Provenance() if provenance is None else provenance
@@ -117,11 +141,15 @@ def fit_calibration(samples: pd.DataFrame, name: str, settings: FitSettings | No
     plan = _plan(samples[usable], wanted)
     usable &= samples["distance_m"].to_numpy(np.float64) <= plan.distance_m[-1]
     rows = samples[usable]
+    if plan.few:
+        plan = plan._replace(scales=_standing_scales(rows, wanted, plan))
     blocks, target = _blocks(rows, wanted, plan)
     values = _solve(blocks, target, wanted.ridge)
     model = _assemble(name, rows, wanted, values, plan)
     error = rows["rsrp_dbm"].to_numpy(np.float64) - predict_samples(rows, model)
-    notes = (*told.notes, "基站不足，只拟合了常数和斜率") if plan.few else told.notes
+    notes = told.notes
+    if plan.few:
+        notes = (*notes, f"基站不足，只拟合了常数和斜率；方向图水平、垂直衰减按 {plan.scales[0]:g}、{plan.scales[1]:g} 倍计")
     told = told.model_copy(update={
         "rows": len(rows), "rows_left_out": int((~usable).sum()), "sites": int(rows["site"].nunique()),
         "sectors": int(rows["sector_id"].nunique()), "notes": notes,
@@ -184,16 +212,16 @@ def _blocks(rows: pd.DataFrame, settings: FitSettings, plan: _Plan) -> tuple[lis
         if not plan.few:
             blocks.append(_Block("gaps", hats * blocked[:, None], 1))
     else:
-        height = rows["antenna_height_m"].to_numpy(np.float64)
-        decades = np.log10(np.hypot(d, height - 1.5) / 1000.0)
-        target = target - sight_loss_db(settings.base, d, freq, height, 1.5, 0.0)[0]
+        height, h_ut = rows["antenna_height_m"].to_numpy(np.float64), receiver_heights(rows, RECEIVER_M)
+        decades = np.log10(np.hypot(d, height - h_ut) / 1000.0)
+        target = target - sight_loss_db(settings.base, d, freq, height, h_ut, 0.0)[0]
         target = target - LEAST_SLOPE_DB * decades
         blocks.append(_Block("slope", decades[:, None], 1))
         if not plan.few:
             blocks.append(_Block("building", _trust_column(rows, settings), 1, True))
     if plan.few:
         along, down = (rows[name].to_numpy(np.float64) for name in ("horizontal_db", "vertical_db"))
-        return blocks, target - settings.pattern_scales[0] * along - settings.pattern_scales[1] * down
+        return blocks, target - plan.scales[0] * along - plan.scales[1] * down
     knife = knife_edge_loss_db(rows["nu_top"].to_numpy(np.float64) * np.sqrt(freq))
     edge = np.minimum(knife, settings.diffraction_cap_db)
     blocks.append(_Block("edge", edge[:, None], 1, True))
@@ -209,11 +237,49 @@ def _blocks(rows: pd.DataFrame, settings: FitSettings, plan: _Plan) -> tuple[lis
     return blocks, target
 
 
+def _standing_scales(rows: pd.DataFrame, settings: FitSettings, plan: _Plan) -> tuple[float, float]:
+    """Shares of both planes of the antennas that the line by distance goes with best on masts it was not fitted to.
+
+    What a line leaves of the loss on a group left out is linear in what it is fitted to, so the squared error of every
+    pair of shares follows from what it leaves of the loss and of both planes.
+    """
+    prior = settings.pattern_prior
+    site = rows["site"].to_numpy(object)
+    names = sorted(set(site))
+    if len(names) < settings.pattern_min_sites:
+        return prior
+    grid = sorted(set(settings.pattern_scales))
+    pairs = sorted(product(grid, grid), key=lambda pair: (abs(pair[0] - prior[0]) + abs(pair[1] - prior[1]), pair))
+    blocks, loss = _blocks(rows, settings, plan)
+    line = np.hstack([block.columns for block in blocks])
+    aims = np.column_stack([loss, *(rows[name].to_numpy(np.float64) for name in ("horizontal_db", "vertical_db"))])
+    squares = np.zeros((3, 3))
+    for name in names:
+        out = site == name
+        weights = np.linalg.lstsq(line[~out], aims[~out], rcond=None)[0]
+        left = aims[out] - line[out] @ weights
+        squares += left.T @ left
+    sides = [np.array([1.0, -across, -along]) for across, along in pairs]
+    return pairs[int(np.argmin([round(float(side @ squares @ side) / len(rows), 6) for side in sides]))]
+
+
+def _domain(rows: pd.DataFrame, settings: FitSettings) -> Domain:
+    """What the rows were like; heights to 0.1 m and distances to 1 m outwards."""
+    d, h = rows["distance_m"].to_numpy(np.float64), rows["antenna_height_m"].to_numpy(np.float64)
+    farthest = float(np.quantile(d, settings.distance_quantile))
+    return Domain(
+        kinds=tuple(sorted(set(rows["kind"].astype(str)))) if "kind" in rows else (),
+        antenna_height_m=(float(np.floor(10.0 * h.min()) / 10.0), float(np.ceil(10.0 * h.max()) / 10.0)),
+        distance_m=(float(np.floor(d.min())), float(np.ceil(farthest))),
+        receiver_height_m=float(np.median(receiver_heights(rows, RECEIVER_M))))
+
+
 def _trust_column(rows: pd.DataFrame, settings: FitSettings) -> Floats:
     """What full trust in sight over buildings adds to the mean of both states, dB."""
     d, freq, h = (rows[name].to_numpy(np.float64) for name in ("distance_m", "freq_ghz", "antenna_height_m"))
-    mean, _ = sight_loss_db(settings.base, d, freq, h, 1.5, 0.0)
-    clear, blocked = sight_loss_db(settings.base, d, freq, h, 1.5, 1.0)
+    h_ut = receiver_heights(rows, RECEIVER_M)
+    mean, _ = sight_loss_db(settings.base, d, freq, h, h_ut, 0.0)
+    clear, blocked = sight_loss_db(settings.base, d, freq, h, h_ut, 1.0)
     return np.asarray((np.where(rows["blocked"].to_numpy(bool), blocked, clear) - mean)[:, None])
 
 
@@ -278,10 +344,10 @@ def _assemble(name: str, rows: pd.DataFrame, settings: FitSettings, values: dict
         name=name, base=settings.base, freq_low_mhz=max(float(band.min()) / 1.3, 300.0),
         freq_high_mhz=min(float(band.max()) * 1.3, 7125.0), diffraction_weight=_share(values, "edge", 0.0),
         diffraction_cap_db=settings.diffraction_cap_db, pattern_depth_db=60.0,
-        pattern_scale_horizontal=_share(values, "horizontal_db", settings.pattern_scales[0]),
-        pattern_scale_vertical=_share(values, "vertical_db", settings.pattern_scales[1]),
+        pattern_scale_horizontal=_share(values, "horizontal_db", plan.scales[0]),
+        pattern_scale_vertical=_share(values, "vertical_db", plan.scales[1]),
         power_weight=1.0 - _share(values, "distrust", 0.0), power_reference_dbm=round(float(power.mean()), 4),
-        pixel_terms=pixel_terms, **fields)
+        pixel_terms=pixel_terms, domain=_domain(rows, settings), **fields)
 
 
 def _share(values: dict[str, Floats], name: str, otherwise: float) -> float:

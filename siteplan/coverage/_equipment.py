@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, InstanceOf, model_validator
@@ -14,6 +12,7 @@ from siteplan.coverage._antennas import Antenna, AntennaPattern
 from siteplan.errors import ModelError
 from siteplan.params import EquipmentParams, Settings
 from siteplan.radio import epre_dbm
+from siteplan.tables import read_table
 
 __all__ = ["Antenna", "Band", "Equipment", "SiteType", "equipment_of", "load_equipment"]
 
@@ -122,8 +121,7 @@ def load_equipment() -> Equipment:
     >>> sorted(load_equipment().site_types)
     ['macro', 'micro']
     """
-    text = files("siteplan").joinpath("tables", "equipment.toml").read_text(encoding="utf-8")
-    return Equipment.model_validate(tomllib.loads(text))
+    return Equipment.model_validate(dict(read_table("equipment")))
 
 
 def equipment_of(params: EquipmentParams, patterns: Mapping[str, AntennaPattern]) -> Equipment:

@@ -5,6 +5,7 @@ A screening estimate, not an environmental assessment: free space, no walls, pre
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from siteplan.coverage._equipment import Equipment
 from siteplan.coverage._exposure_sectors import off_axis_db, radiating_sectors
-from siteplan.coverage._sensitive import ExposureParams, load_exposure, sensitive_targets
+from siteplan.coverage._sensitive import ExposureRules, load_exposure, sensitive_targets
 from siteplan.grid import sample
 from siteplan.radio import power_density_w_m2
 from siteplan.surface import Surface
@@ -30,38 +31,97 @@ class Exposure:
     sectors : DataFrame
         One row per radiating sector, index ``sector_id``: ``site_id, site_name, site_status, x, y, antenna_height_m,
         azimuth_deg`` (NaN = omni), ``tilt_deg, freq_mhz, antenna, power_w`` (total, after feeder), ``gain_dbi, factor,
-        limit_w_m2, limit_distance_m, fifth_distance_m`` (on axis, to the limit and to the management share of it),
+        limit_w_m2, limit_distance_m, managed_distance_m`` (on axis, to the limit and to the management share of it),
         ``radius_m, targets`` (sensitive buildings near its site).
     pairs : DataFrame
         One row per site and sensitive building, columns ``[columns]`` of ``tables/exposure.toml`` without
-        ``rank_no`` and ``note``; existing sites only where a proposed site is near the same building. Index 0, 1, ...
+        ``rank_no`` and ``note``; existing sites only where a proposed site is near the same building. The building with
+        the greatest ``total_share`` first, its sites by their own share. Index 0, 1, ...
     has_buildings : bool
         False where the study has no footprints at all: then only venues were screened.
+    rules : ExposureRules
+        What it was screened by.
     """
 
     sectors: pd.DataFrame
     pairs: pd.DataFrame
     has_buildings: bool
+    rules: ExposureRules
 
     def counts(self) -> dict[str, int]:
         """Numbers for the indicators: buildings screened near proposed sites, and how many are told of what."""
         new = self.pairs[self.pairs["site_status"] == "proposed"]
         told = {name: int(new.loc[new[name], "target_id"].nunique())
-                for name in ("above_limit", "above_fifth", "taller_near", "justify")}
+                for name in ("above_limit", "above_managed", "taller_near", "justify")}
         return {"sensitive_buildings": int(new["target_id"].nunique()), **told}
 
 
 def describe_exposure(exposure: Exposure) -> str:
     """The screening in one Chinese sentence, for the terminal and the map."""
     counts, new = exposure.counts(), exposure.pairs[exposure.pairs["site_status"] == "proposed"]
+    near = exposure.rules.screening.taller_radius_m
     sites = int(new.loc[new["above_limit"], "site_id"].nunique())
     return (f"筛查估算(不是环境影响评价):规划站附近 {counts['sensitive_buildings']} 栋敏感建筑中,{counts['above_limit']} 栋"
-            f"可能超过公众限值(涉及 {sites} 处站),{counts['taller_near']} 栋高于天线且在 30 m 内,须调整方位、下倾、挂高或功率后重算;"
+            f"可能超过公众限值(涉及 {sites} 处站),{counts['taller_near']} 栋高于天线且在 {near:g} m 内,须调整方位、下倾、挂高或功率后重算;"
             "详见 exposure.csv 和 ledger.xlsx")
 
 
+def site_exposure(exposure: Exposure) -> pd.DataFrame:
+    """What the screening says of every proposed site, in words for the tables and the map.
+
+    Returns
+    -------
+    DataFrame
+        Index ``site_id``, one row per proposed site that radiates outdoors. ``state``: ``above_limit`` (with all sites
+        near), ``taller_near``, ``above_managed`` (the site alone), ``below`` or ``none`` (no sensitive building near),
+        the first that holds; ``share``: greatest share of the limit with all sites near, 0 when none; ``flag``: Chinese
+        sentence, an estimate.
+
+    Examples
+    --------
+    >>> from siteplan.coverage import load_exposure
+    >>> sectors = pd.DataFrame({"site_id": ["A"], "site_status": ["proposed"]}, index=["A-1"])
+    >>> rules = load_exposure()
+    >>> site_exposure(Exposure(sectors, _no_pairs(rules), True, rules)).loc["A", ["state", "flag"]].tolist()
+    ['none', '筛查范围内没有敏感建筑']
+    """
+    sectors, pairs = (table[table["site_status"] == "proposed"] for table in (exposure.sectors, exposure.pairs))
+    met = {str(site_id): group for site_id, group in pairs.groupby("site_id", sort=False)}
+    said = {site_id: _site_words(met.get(site_id), exposure) for site_id in sorted(set(sectors["site_id"].astype(str)))}
+    table = pd.DataFrame.from_dict(said, orient="index", columns=["state", "share", "flag"])
+    return table.astype({"state": "str", "share": "float64", "flag": "str"}).rename_axis("site_id")
+
+
+def _site_words(group: pd.DataFrame | None, exposure: Exposure) -> tuple[str, float, str]:
+    """State, share and sentence of one site from its pairs, worst first."""
+    if group is None:
+        nothing = "筛查范围内没有敏感建筑" if exposure.has_buildings else "没有建筑物图层,筛查范围内没有敏感的公共设施"
+        return "none", 0.0, nothing
+    own = exposure.rules.screening
+    worst, strongest = group.iloc[0], group.loc[group["share"].idxmax()]
+    number = {name: int(group[name].sum()) for name in ("above_limit", "above_managed", "taller_near", "justify")}
+    state = next((name for name in ("above_limit", "taller_near", "above_managed") if number[name]), "below")
+    taller, managed = f"{own.taller_radius_m:g} 米内高于天线的敏感建筑", f"限值的 {100 * own.management_share:g}%"
+    highest = f"最高为 {_place(strongest, exposure)},限值的 {math.floor(1000 * strongest['share']) / 10:g}%"
+    lead = {"above_limit": f"超过限值,需复核:{_place(worst, exposure)},各站合计为限值的 {worst['total_share']:.2f} 倍"
+                           f",共 {number['above_limit']} 栋超过",
+            "taller_near": f"有{taller},需复核:{number['taller_near']} 栋;{highest}",
+            "above_managed": f"超过单站管理值({managed}),宜调整或说明:{highest},共 {number['above_managed']} 栋超过",
+            "below": f"低于{managed}:{highest}"}[state]
+    more = [f"{taller} {number['taller_near']} 栋"] * (state == "above_limit" and number["taller_near"] > 0)
+    more += [f"须避让或说明理由 {number['justify']} 栋"] * (number["justify"] > 0)
+    return state, float(worst["total_share"]), ";".join([lead, *more])
+
+
+def _place(pair: pd.Series, exposure: Exposure) -> str:
+    """Building, class, distance and height of the worst place of a pair."""
+    zh = exposure.rules.sensitive[pair["target_class"]].zh
+    return (f"{pair['target_name'] or pair['target_id']}({zh})水平 {pair['distance_m']:.0f} 米、"
+            f"离地 {pair['worst_height_m']:.1f} 米处")
+
+
 def screen_exposure(sectors: pd.DataFrame, facilities: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, surface: Surface,
-                    equipment: Equipment, params: ExposureParams | None = None) -> Exposure:
+                    equipment: Equipment, rules: ExposureRules | None = None) -> Exposure:
     """Screen the sensitive buildings near sites against the public limits of GB 8702-2014.
 
     Parameters
@@ -76,8 +136,8 @@ def screen_exposure(sectors: pd.DataFrame, facilities: gpd.GeoDataFrame, buildin
         Its ground puts antennas and storeys on one datum.
     equipment : Equipment
         Antennas, and the bands that give the resource blocks of a sector.
-    params : ExposureParams, optional
-        The package's table when absent.
+    rules : ExposureRules, optional
+        The package's table when absent; :func:`exposure_of` gives that of a study.
 
     Returns
     -------
@@ -117,19 +177,19 @@ def screen_exposure(sectors: pd.DataFrame, facilities: gpd.GeoDataFrame, buildin
     >>> pairs[["target_class", "distance_m", "worst_height_m", "in_main_beam", "above_limit"]].values.tolist()
     [['school', 30.0, 10.7, True, True]]
     """
-    rules = load_exposure() if params is None else params
-    radiating = radiating_sectors(sectors, surface, equipment, rules)
-    targets = _near_targets(radiating, facilities, buildings, surface, rules)
+    own = load_exposure() if rules is None else rules
+    radiating = radiating_sectors(sectors, surface, equipment, own)
+    targets = _near_targets(radiating, facilities, buildings, surface, own)
     meetings = _meetings(radiating, targets)
     if meetings.empty:
-        return Exposure(_sector_table(radiating, meetings), _no_pairs(rules), len(buildings) > 0)
-    storeys = _storeys(radiating, targets, meetings, equipment, rules)
-    pairs = _pairs(radiating, targets, storeys, rules)
-    return Exposure(_sector_table(radiating, meetings), pairs, len(buildings) > 0)
+        return Exposure(_sector_table(radiating, meetings), _no_pairs(own), len(buildings) > 0, own)
+    storeys = _storeys(radiating, targets, meetings, equipment, own)
+    pairs = _pairs(radiating, targets, storeys, own)
+    return Exposure(_sector_table(radiating, meetings), pairs, len(buildings) > 0, own)
 
 
 def _near_targets(radiating: pd.DataFrame, facilities: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame,
-                  surface: Surface, rules: ExposureParams) -> gpd.GeoDataFrame:
+                  surface: Surface, rules: ExposureRules) -> gpd.GeoDataFrame:
     """Sensitive buildings near proposed sites, with the ground they stand on."""
     new = radiating[radiating["site_status"] == "proposed"]
     reach = float(new["radius_m"].max()) if len(new) else 0.0
@@ -178,7 +238,7 @@ def _meetings(radiating: pd.DataFrame, targets: gpd.GeoDataFrame) -> pd.DataFram
 
 
 def _storeys(radiating: pd.DataFrame, targets: gpd.GeoDataFrame, meetings: pd.DataFrame, equipment: Equipment,
-             rules: ExposureParams) -> pd.DataFrame:
+             rules: ExposureRules) -> pd.DataFrame:
     """One row per meeting and storey: heights, slope, angles, S in W/m2, share of the limit, in the main beam."""
     screening = rules.screening
     height = targets["height_m"].to_numpy(np.float64)
@@ -205,7 +265,7 @@ def _storeys(radiating: pd.DataFrame, targets: gpd.GeoDataFrame, meetings: pd.Da
 
 
 def _pairs(radiating: pd.DataFrame, targets: gpd.GeoDataFrame, storeys: pd.DataFrame,
-           rules: ExposureParams) -> pd.DataFrame:
+           rules: ExposureRules) -> pd.DataFrame:
     """One row per site and target at its worst storey."""
     sums = storeys.groupby(["site", "target", "storey"], as_index=False)[["s_w_m2", "share"]].sum()
     worst = sums.loc[sums.groupby(["site", "target"])["share"].idxmax()]
@@ -232,25 +292,25 @@ def _pairs(radiating: pd.DataFrame, targets: gpd.GeoDataFrame, storeys: pd.DataF
         "in_main_beam": best["in_main_beam"].to_numpy(), "s_w_m2": worst["s_w_m2"].to_numpy(),
         "s_uw_cm2": 100.0 * worst["s_w_m2"].to_numpy(), "limit_w_m2": sector["limit_w_m2"].to_numpy(), "share": share,
         "total_share": total_share, "limit_distance_m": sector["limit_distance_m"].to_numpy(),
-        "fifth_distance_m": sector["fifth_distance_m"].to_numpy(), "above_limit": total_share > 1.0,
-        "above_fifth": share > rules.screening.management_share, "taller_near": taller,
+        "managed_distance_m": sector["managed_distance_m"].to_numpy(), "above_limit": total_share > 1.0,
+        "above_managed": share > rules.screening.management_share, "taller_near": taller,
         "justify": [rules.sensitive[key].justify for key in place["target_class"]],
     })
-    order = out.assign(old=out["site_status"] != "proposed", less=-out["share"])
-    order = order.sort_values(["old", "site_id", "less", "target_id"], kind="stable").index
+    order = out.assign(less_total=-out["total_share"], less=-out["share"])
+    order = order.sort_values(["less_total", "target_id", "less", "site_id"], kind="stable").index
     return out.loc[order].reset_index(drop=True).astype(_dtypes(rules))
 
 
-def _dtypes(rules: ExposureParams) -> dict[str, str]:
+def _dtypes(rules: ExposureRules) -> dict[str, str]:
     """Type of every column of the pairs."""
-    flags = ("in_main_beam", "above_limit", "above_fifth", "taller_near", "justify")
+    flags = ("in_main_beam", "above_limit", "above_managed", "taller_near", "justify")
     texts = ("site_id", "site_name", "site_status", "target_id", "target_name", "target_class", "height_source",
              "sector_id")
     return {name: "bool" if name in flags else "str" if name in texts else "float64"
             for name in rules.columns if name not in ("rank_no", "note")}
 
 
-def _no_pairs(rules: ExposureParams) -> pd.DataFrame:
+def _no_pairs(rules: ExposureRules) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _dtypes(rules).items()})
 
 

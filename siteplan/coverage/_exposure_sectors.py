@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from siteplan.coverage._antennas import VERTICAL_STEP_DEG, Antenna, AntennaPattern, pattern_tables
 from siteplan.coverage._equipment import Equipment
-from siteplan.coverage._sensitive import ExposureAntenna, ExposureParams
+from siteplan.coverage._sensitive import ExposureAntenna, ExposureRules, numbers
 from siteplan.errors import ModelError
 from siteplan.grid import sample
-from siteplan.radio import pattern_loss_db, power_density_w_m2
+from siteplan.radio import compliance_distance_m, pattern_loss_db
 from siteplan.surface import Surface
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ _NEEDED = ("x", "y", "antenna_height_m", "azimuth_deg", "freq_mhz", "epre_dbm", 
 
 
 def radiating_sectors(sectors: pd.DataFrame, surface: Surface, equipment: Equipment,
-                      rules: ExposureParams) -> pd.DataFrame:
+                      rules: ExposureRules) -> pd.DataFrame:
     """Sectors that radiate outdoors, with power, gain, limit, distances on axis and radius; sorted by id."""
     missing = [name for name in _NEEDED if name not in sectors.columns]
     if missing:
@@ -38,7 +38,6 @@ def radiating_sectors(sectors: pd.DataFrame, surface: Surface, equipment: Equipm
     freq = table["freq_mhz"].to_numpy(np.float64)
     power = sector_power_w(table, equipment, rules.screening.lte_resource_blocks)
     limit = rules.limit_w_m2(freq)
-    at_1_m = power_density_w_m2(power, gain, 1.0, factor)
     ground = sample(surface.ground_m, surface.geobox, table["x"], table["y"]).astype(np.float64)
     out = pd.DataFrame({
         "site_id": table["site_id"].astype("str"), "site_name": _column(table, "site_name", ""),
@@ -46,15 +45,15 @@ def radiating_sectors(sectors: pd.DataFrame, surface: Surface, equipment: Equipm
         "y": table["y"].astype(float), "antenna_height_m": table["antenna_height_m"].astype(float),
         "azimuth_deg": table["azimuth_deg"].astype(float), "tilt_deg": _tilt_deg(table), "freq_mhz": freq,
         "antenna": names, "power_w": power, "gain_dbi": gain, "factor": factor, "limit_w_m2": limit,
-        "limit_distance_m": np.sqrt(at_1_m / limit),
-        "fifth_distance_m": np.sqrt(at_1_m / (limit * rules.screening.management_share)),
+        "limit_distance_m": compliance_distance_m(power, gain, limit, factor),
+        "managed_distance_m": compliance_distance_m(power, gain, limit * rules.screening.management_share, factor),
         "ground_m": np.nan_to_num(ground, nan=0.0), "on_ground": np.isfinite(ground),
     }, index=table.index.astype("str").rename("sector_id"))
     for name in ("x", "y", "antenna_height_m", "tilt_deg", "power_w", "limit_w_m2"):
         bad = ~np.isfinite(out[name].to_numpy(float))
         if bad.any():
             raise ModelError(f"exposure cannot be screened: {name} of {', '.join(out.index[bad][:20])} is unknown")
-    reach = np.maximum(out["fifth_distance_m"], rules.screening.least_radius_m)
+    reach = np.maximum(out["managed_distance_m"], rules.screening.least_radius_m)
     return out.assign(radius_m=reach.groupby(out["site_id"]).transform("max") if len(out) else reach)
 
 
@@ -97,7 +96,7 @@ def sector_power_w(sectors: pd.DataFrame, equipment: Equipment, lte_resource_blo
     """
     freq, technology = sectors["freq_mhz"].to_numpy(np.float64), sectors["technology"].astype(str).to_numpy(object)
     blocks = np.full(len(sectors), float(lte_resource_blocks))
-    bandwidth, spacing = (_numbers(sectors, name) for name in ("bandwidth_mhz", "scs_khz"))
+    bandwidth, spacing = (numbers(sectors, name) for name in ("bandwidth_mhz", "scs_khz"))
     for name in sorted(set(technology)):
         bands = [band for band in equipment.bands.values() if band.technology == name]
         if bands:
@@ -106,19 +105,13 @@ def sector_power_w(sectors: pd.DataFrame, equipment: Equipment, lte_resource_blo
             near = table[np.argmin(np.abs(freq[mine][:, None] - table[None, :, 0]), axis=1)]
             wider, denser = bandwidth[mine] / near[:, 2], near[:, 3] / spacing[mine]
             blocks[mine] = near[:, 1] * np.nan_to_num(wider, nan=1.0) * np.nan_to_num(denser, nan=1.0)
-    feeder = np.nan_to_num(_numbers(sectors, "feeder_db"))
+    feeder = np.nan_to_num(numbers(sectors, "feeder_db"))
     total_dbm = sectors["epre_dbm"].to_numpy(np.float64) + 10.0 * np.log10(12.0 * blocks) - feeder
     return np.asarray(10.0 ** (total_dbm / 10.0) / 1000.0, np.float64)
 
 
-def _numbers(sectors: pd.DataFrame, name: str) -> Floats:
-    """A column of numbers, NaN where the table does not have it."""
-    values = sectors[name] if name in sectors.columns else pd.Series(np.nan, index=sectors.index)
-    return np.asarray(values.to_numpy(np.float64, na_value=np.nan))
-
-
 def off_axis_db(sectors: pd.DataFrame, azimuth_off: Floats, down: Floats, equipment: Equipment,
-              rules: ExposureParams) -> tuple[Floats, NDArray[np.bool_]]:
+              rules: ExposureRules) -> tuple[Floats, NDArray[np.bool_]]:
     """Loss off the axis, dB, and whether the direction is within the half-power beam; one row per direction.
 
     What an array sends steeply up or down is capped by the pattern of its element, which stands upright:

@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial import KDTree
 
 from siteplan._kernels import CLEAR_NU, Mast
@@ -17,6 +16,7 @@ from siteplan.constants import EARTH_RADIUS_EFFECTIVE_M
 from siteplan.coverage._antennas import VERTICAL_STEP_DEG, pattern_tables
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._sectors import complete_sectors
+from siteplan.coverage._surroundings import facade_steps, surroundings
 from siteplan.errors import ModelError
 from siteplan.grid import inside, pixel_of
 from siteplan.input_ledger import InputLedger
@@ -26,54 +26,12 @@ from siteplan.surface import Surface
 SAMPLE_COLUMNS = (
     "sector_id", "site", "x", "y", "rsrp_dbm", "power_dbm", "freq_ghz", "antenna_height_m", "distance_m",
     "azimuth_off_deg", "down_deg", "horizontal_db", "vertical_db", "depth_db", "nu_top", "nu_ground", "blocked",
-    "clutter_code", "built_share", "clutter_mean_m", "reach_ratio",
+    "clutter_code", "built_share", "clutter_mean_m", "reach_ratio", "kind", "receiver_height_m",
 )
 """Columns of a table of samples (index ``sample_id``), see :func:`measurement_samples`."""
-NEAR_M = 25.0
-"""Half the edge of the square around a receiver whose buildings count as its surroundings, m."""
 NEAREST_D_M = 10.0
 """A receiver nearer to the mast than this counts as so far away, m: models and tables begin there."""
 _DEEPEST_DB = 60.0
-
-
-class Surroundings(NamedTuple):
-    """What stands around each pixel, in a square of 25 m to each side (whole pixels)."""
-
-    built_share: NDArray[np.float32]
-    """(row, col), 0..1: share of pixels with clutter above the ground"""
-    clutter_mean_m: NDArray[np.float32]
-    """(row, col), m: mean height of the clutter, open ground counted as 0"""
-
-
-def surroundings(surface: Surface) -> Surroundings:
-    """Built share and mean clutter height around every pixel of a surface.
-
-    Parameters
-    ----------
-    surface : Surface
-
-    Returns
-    -------
-    Surroundings
-        Beyond the edge of the grid the pixels of the edge are repeated.
-
-    Examples
-    --------
-    >>> from siteplan.grid import study_geobox
-    >>> box = study_geobox((0.0, 0.0, 90.0, 90.0), "EPSG:4547", 10.0)
-    >>> roofs = np.zeros(box.shape, np.float32)
-    >>> roofs[4, 4] = 50.0
-    >>> near = surroundings(Surface(box, np.zeros_like(roofs), roofs, np.ones(roofs.shape, bool), True))
-    >>> [round(float(x), 6) for x in (near.built_share[4, 4], near.clutter_mean_m[2, 2], near.built_share[0, 0])]
-    [0.04, 2.0, 0.0]
-    """
-    edge = 2 * int(np.floor(NEAR_M / surface.pixel_m)) + 1
-    built = surface.built.astype(np.float64)
-    share = np.clip(ndimage.uniform_filter(built, edge, mode="nearest"), 0.0, 1.0)
-    mean = np.maximum(ndimage.uniform_filter(surface.clutter_m.astype(np.float64), edge, mode="nearest"), 0.0)
-    # the running sums of the filter leave crumbs where nothing stands
-    return Surroundings(np.where(share < 1e-9, 0.0, share).astype(np.float32),
-                        np.where(mean < 1e-9, 0.0, mean).astype(np.float32))
 
 
 def draw_measurements(measurements: gpd.GeoDataFrame, per_sector: int, seed: int) -> gpd.GeoDataFrame:
@@ -131,6 +89,7 @@ def measurement_samples(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, s
         * ``clutter_code``, ``built_share``, ``clutter_mean_m``: what stands at and around the receiver
         * ``reach_ratio``: distance over the distance of the third nearest mast to the receiver (the farthest mast,
           where there are fewer). A report from far beyond its neighbours' masts is most often matched to the wrong cell
+        * ``kind`` of the sector, ``receiver_height_m`` of ``params``: what a calibration fitted to the rows holds for
 
     Raises
     ------
@@ -168,6 +127,7 @@ def measurement_samples(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, s
             "built_share": near.built_share[rows, cols].astype(np.float64),
             "clutter_mean_m": near.clutter_mean_m[rows, cols].astype(np.float64),
             "reach_ratio": _reach_ratio(filled, kept, link.distance_m),
+            "kind": link.sector["kind"].astype(str).to_numpy(object), "receiver_height_m": wanted.receiver_height_m,
         },
         index=pd.Index(kept.index.astype(str), name="sample_id"),
     )
@@ -240,21 +200,38 @@ def _matched(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, surface: Sur
 
 
 def _sight(surface: Surface, link: _Link, receiver_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edge parameters of the top surface and of the ground, by the exact profile of every link."""
+    """Edge parameters of the top surface and of the ground, by the exact profile of every link.
+
+    A receiver on a built pixel has the sight over the top surface of the open pixel in front of it, as the engine's.
+    """
     ground = np.ascontiguousarray(surface.ground_m)
     top = np.ascontiguousarray(surface.top_m) if surface.has_clutter else ground
     nu_top, nu_ground = np.full(link.row.size, CLEAR_NU), np.full(link.row.size, CLEAR_NU)
+    seen_row, seen_col = _seen_pixels(surface, link)
     order = np.lexsort((link.top_amsl_m, link.mast_col, link.mast_row))
     keys = np.stack([link.mast_row, link.mast_col, link.top_amsl_m], axis=1)[order]
     for run in np.split(order, 1 + np.flatnonzero((np.diff(keys, axis=0) != 0).any(axis=1))) if order.size else ():
         first = int(run[0])
         mast = Mast(int(link.mast_row[first]), int(link.mast_col[first]), float(link.top_amsl_m[first]), receiver_m,
                     surface.pixel_m, 0.5 / EARTH_RADIUS_EFFECTIVE_M)
-        space = point_space(float(link.distance_m[run].max()) / surface.pixel_m + 1.0, mast)
+        farthest = np.hypot(seen_row[run] - mast.row, seen_col[run] - mast.col).max()
+        space = point_space(max(float(link.distance_m[run].max()) / surface.pixel_m, float(farthest)) + 1.0, mast)
         for i in run:
             nu_top[i], nu_ground[i] = point_sight(top, ground, surface.has_clutter, mast, int(link.row[i]),
                                                   int(link.col[i]), space)
+            if (seen_row[i], seen_col[i]) != (link.row[i], link.col[i]):
+                nu_top[i] = point_sight(top, ground, True, mast, int(seen_row[i]), int(seen_col[i]), space)[0]
     return nu_top, nu_ground
+
+
+def _seen_pixels(surface: Surface, link: _Link) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels whose sight the receivers take: their own, or the open one in front of their wall."""
+    if not surface.has_clutter:
+        return link.row, link.col
+    step = facade_steps(surface)[link.row, link.col].astype(np.int64)
+    row, col = link.row + step[:, 0], link.col + step[:, 1]
+    here = inside(surface.geobox, row, col)
+    return np.where(here, row, link.row), np.where(here, col, link.col)
 
 
 def _antenna(link: _Link, equipment: Equipment) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

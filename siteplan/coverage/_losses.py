@@ -9,19 +9,17 @@ from siteplan._kernels import Losses
 from siteplan.coverage._calibration import Calibration, environment_loss_tables, environment_sigma_tables
 from siteplan.params import CoverageParams
 from siteplan.radio import (
-    breakpoint_m,
+    edge_correction_db,
+    fading_sigma_db,
     free_space_loss_db,
     knife_edge_nu,
     los_probability,
     mixture_db,
     path_loss_db,
-    shadow_sigma_db,
     sight_loss_db,
     sight_sigma_db,
 )
 
-CORRECTION_DB, CORRECTION_PER_KM_DB = 10.0, 0.02
-"""Bullington's addition to the equivalent edge, ``(1 - exp(-J / 6)) (10 + 0.02 D)`` (ITU-R P.526)."""
 BELOW = 1e-4
 """How far the limit of nu is kept below the value that matters: single precision in the kernel."""
 
@@ -76,7 +74,7 @@ def _losses(path: NDArray[np.float64], sigma: NDArray[np.float64], link: tuple[f
     free = free_space_loss_db(np.hypot(distance_m, height_m - params.receiver_height_m), freq_ghz)
     correction = np.zeros(distance_m.size)
     if params.terrain_diffraction == "bullington":
-        correction = CORRECTION_DB + CORRECTION_PER_KM_DB * distance_m / 1000.0
+        correction = edge_correction_db(distance_m / 1000.0)
     scale = float(np.sqrt(freq_ghz))
     return Losses(
         path.astype(np.float32), (1.0 / sigma).astype(np.float32),
@@ -93,8 +91,7 @@ def _sigma(model: str, distance_m: NDArray[np.float64], freq_ghz: float, height_
     their fadings are mixed, and how far the blend is from the truth is part of ``model_sigma_db``.
     """
     h_ut = params.receiver_height_m
-    beyond = distance_m > breakpoint_m(model, freq_ghz, height_m, h_ut)
-    fading = shadow_sigma_db(model, True, beyond), shadow_sigma_db(model, False, beyond)
+    fading = fading_sigma_db(model, distance_m, freq_ghz, height_m, h_ut)
     if not has_clutter:
         clear = sight_sigma_db(model, distance_m, freq_ghz, height_m, h_ut, 0.0)[0]
         return np.stack([clear, fading[1]], axis=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from siteplan._kernels import Disc, Losses, Mast, Sectors, build_disc
 from siteplan.constants import EARTH_RADIUS_EFFECTIVE_M
 from siteplan.coverage._antennas import pattern_tables
-from siteplan.coverage._calibration import Calibration, calibrated_power_dbm
+from siteplan.coverage._calibration import Calibration, calibrated_power_dbm, holds_for
 from siteplan.coverage._equipment import Equipment
 from siteplan.coverage._losses import calibrated_losses, ring_losses
 from siteplan.coverage._models import MODEL_NAMES, models_of
@@ -55,7 +55,7 @@ class Masts:
 
     ``number`` is the row in the table of sectors; ``model`` an index of ``MODEL_NAMES``; ``radius`` in pixels;
     ``antenna`` a row of ``patterns``; ``spectrum`` is that of the whole table, ``carrier`` this sector's place in it;
-    ``calibrated`` tells whether the calibration holds for the sector's frequency.
+    ``calibrated`` tells whether the calibration holds for the sector's frequency and kind.
     """
 
     surface: Surface
@@ -134,7 +134,7 @@ def prepare_masts(surface: Surface, sectors: pd.DataFrame, params: CoverageParam
     spectrum = spectrum_of(sectors, params.load_share, params.noise_figure_db)
     calibrated = np.zeros(number.size, np.bool_)
     if calibration is not None:
-        calibrated = table["freq_mhz"].between(calibration.freq_low_mhz, calibration.freq_high_mhz).to_numpy(bool)
+        calibrated = holds_for(calibration, table)
     lost = table["feeder_db"].to_numpy(np.float64) + params.body_loss_db
     power = table["epre_dbm"].to_numpy(np.float64) + gain - lost
     return Masts(

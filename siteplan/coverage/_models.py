@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from siteplan.params import CoverageParams
+from siteplan.params import CoverageParams, SectorModel
 from siteplan.surface import Surface
 
 BUILT_RADIUS_M = 500.0
 """Distance within which the built share decides between uma and rma."""
-MODEL_NAMES = ("uma", "umi", "rma")
+MODEL_NAMES: tuple[str, ...] = get_args(SectorModel)
+"""Values of the optional column ``model`` of a table of sectors."""
 
 
 def models_of(surface: Surface, sectors: pd.DataFrame, row: NDArray[np.int64], col: NDArray[np.int64],

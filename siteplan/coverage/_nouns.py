@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,30 +27,13 @@ class Network(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What :class:`Coverage` holds of one network, each (row, col)."""
-
-    rsrp_dbm: Floats
-    server: Numbers
-    probability: Floats
-    second_rsrp_dbm: Floats
-    second_server: Numbers
-    servers_above: NDArray[np.int16]
-    sinr_db: Floats
-    indoor_rsrp_dbm: Floats | None
-    indoor_probability: Floats | None
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Predicted coverage per network; every array is [network, row, col].
+    """Predicted coverage of one network; every array is (row, col).
 
     Attributes
     ----------
-    geobox : GeoBox
-    networks : tuple of Network
     rsrp_dbm : ndarray of float32
         Best median SS-RSRP of the outdoor receiver in steps of 1/1024 dB, dBm; NaN where no sector reaches or the
-        surface is unknown. Pixels inside footprints hold the street-level signal at that place.
+        surface is unknown. Pixels inside footprints hold the street-level signal in front of the nearest wall.
     server : ndarray of int32
         Row number in ``sector_ids`` of the best sector, -1 for none; of equal signals the lower number.
     probability : ndarray of float32
@@ -65,6 +49,40 @@ class Coverage:
     indoor_rsrp_dbm, indoor_probability : ndarray of float32 or None
         Best signal and probability inside buildings (wall loss and way inwards of TR 38.901); NaN outside of
         buildings. None when not asked for.
+    """
+
+    rsrp_dbm: Floats
+    server: Numbers
+    probability: Floats
+    second_rsrp_dbm: Floats
+    second_server: Numbers
+    servers_above: NDArray[np.int16]
+    sinr_db: Floats
+    indoor_rsrp_dbm: Floats | None
+    indoor_probability: Floats | None
+
+
+def _stacked(name: str) -> Any:
+    """Property: one attribute of every layer as an array [network, row, col]; None where they have none."""
+    def stack(coverage: Coverage) -> NDArray[Any] | None:
+        parts = [getattr(layer, name) for layer in coverage.layers]
+        return None if not parts or parts[0] is None else np.stack(parts)
+
+    return property(stack, doc=f"``{name}`` of every network, [network, row, col]: a copy.")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Predicted coverage per network.
+
+    Each attribute of :class:`Layer` is a property too: an array [network, row, col], stacked anew at every access.
+
+    Attributes
+    ----------
+    geobox : GeoBox
+    networks : tuple of Network
+    layers : tuple of Layer
+        One for each network; networks that the same sectors serve share theirs.
     sector_ids : tuple of str
         In the order of the table of sectors.
     threshold_dbm, indoor_threshold_dbm : float
@@ -77,20 +95,27 @@ class Coverage:
 
     geobox: GeoBox
     networks: tuple[Network, ...]
-    rsrp_dbm: Floats
-    server: Numbers
-    probability: Floats
-    second_rsrp_dbm: Floats
-    second_server: Numbers
-    servers_above: NDArray[np.int16]
-    sinr_db: Floats
-    indoor_rsrp_dbm: Floats | None
-    indoor_probability: Floats | None
+    layers: tuple[Layer, ...]
     sector_ids: tuple[str, ...]
     threshold_dbm: float
     indoor_threshold_dbm: float
     spectrum: Spectrum
     power: NDArray[np.int64]
+
+    rsrp_dbm = _stacked("rsrp_dbm")
+    server = _stacked("server")
+    probability = _stacked("probability")
+    second_rsrp_dbm = _stacked("second_rsrp_dbm")
+    second_server = _stacked("second_server")
+    servers_above = _stacked("servers_above")
+    sinr_db = _stacked("sinr_db")
+    indoor_rsrp_dbm = _stacked("indoor_rsrp_dbm")
+    indoor_probability = _stacked("indoor_probability")
+
+    @property
+    def has_indoor(self) -> bool:
+        """Whether the signal inside buildings was asked for."""
+        return any(layer.indoor_probability is not None for layer in self.layers)
 
     def index_of(self, network: Network) -> int:
         """Position of a network in the arrays; ModelError when it is not there."""
@@ -98,19 +123,11 @@ class Coverage:
             raise ModelError(f"network {tuple(network)} is not one of {[tuple(known) for known in self.networks]}")
         return self.networks.index(network)
 
-    def _at(self, number: int) -> Layer:
-        inside_rsrp, inside = self.indoor_rsrp_dbm, self.indoor_probability
-        return Layer(
-            self.rsrp_dbm[number], self.server[number], self.probability[number], self.second_rsrp_dbm[number],
-            self.second_server[number], self.servers_above[number], self.sinr_db[number],
-            None if inside_rsrp is None else inside_rsrp[number], None if inside is None else inside[number],
-        )
-
     def layer(self, network: Network) -> Layer:
         """Arrays of one network; the network ``*`` of its technology stands in for one that is not listed."""
         if network not in self.networks and (EVERY, network.technology) in self.networks:
             network = Network(EVERY, network.technology)
-        return self._at(self.index_of(network))
+        return self.layers[self.index_of(network)]
 
     def any_5g(self) -> Layer:
         """Best of the 5G networks, each (row, col).
@@ -119,24 +136,23 @@ class Coverage:
         pixel; probabilities are the greatest of the networks. Without a 5G network the probability is 0 (NaN where
         the surface is unknown) and no pixel is served.
         """
-        numbers = [i for i, network in enumerate(self.networks) if network.technology == "5G"]
-        if len(numbers) == 1:
-            return self._at(numbers[0])
-        if not numbers:
-            return self._nothing()
-        out = self._at(numbers[0])
-        for number in numbers[1:]:
-            out = _better(out, self._at(number))
-        return out
+        return self._best_5g
+
+    @cached_property
+    def _best_5g(self) -> Layer:
+        parts = {id(layer): layer for network, layer in zip(self.networks, self.layers, strict=True)
+                 if network.technology == "5G"}
+        return reduce(_better, parts.values()) if parts else self._nothing()
 
     def _nothing(self) -> Layer:
         """A layer without any server."""
         empty = np.full(tuple(self.geobox.shape), np.nan, np.float32)
         nobody = np.full(empty.shape, -1, np.int32)
+        like = self.layers[0]
         inside = None
-        if self.indoor_probability is not None:
-            inside = np.where(np.isnan(self.indoor_probability[0]), np.float32(np.nan), np.float32(0))
-        known = np.where(np.isnan(self.probability[0]), np.float32(np.nan), np.float32(0))
+        if like.indoor_probability is not None:
+            inside = np.where(np.isnan(like.indoor_probability), np.float32(np.nan), np.float32(0))
+        known = np.where(np.isnan(like.probability), np.float32(np.nan), np.float32(0))
         return Layer(empty, nobody, known, empty, nobody, np.zeros(empty.shape, np.int16), empty,
                      None if inside is None else empty, inside)
 

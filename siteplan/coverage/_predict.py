@@ -23,16 +23,18 @@ from siteplan._kernels import (
     empty_servers,
     exact_sight,
     exact_terrain,
+    lend_sight,
     sweep_sight,
     sweep_terrain,
 )
-from siteplan.coverage._assemble import Ranked, assemble, hide_unknown, probability_of
+from siteplan.coverage._assemble import Ground, read_layers
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, Masts, disc_of, prepare_masts, split_runs
 from siteplan.coverage._nouns import EVERY, Coverage, Network
 from siteplan.coverage._receivers import receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
+from siteplan.coverage._surroundings import facade_steps
 from siteplan.errors import ModelError
 from siteplan.params import CoverageParams
 from siteplan.surface import Surface
@@ -47,6 +49,10 @@ class Place:
 
     surface: Surface
     pixels: Pixels
+    facade: NDArray[np.int8]
+    """(row, col, 2): step from built pixels to the open one in front of them, see :func:`facade_steps`"""
+    facade_px: int
+    """the longest of these steps along a row or column"""
     top_m: NDArray[np.float32]
     tables: LossTables
 
@@ -55,9 +61,14 @@ class Place:
 class Job:
     """What every part of a prediction shares."""
 
+    networks: tuple[Network, ...]
+    sector_ids: tuple[str, ...]
+    """of the whole table"""
     masts: Masts
     serves: NDArray[np.bool_]
-    """(radiating sectors, networks)"""
+    """(radiating sectors, layers): networks that the same sectors serve are one layer"""
+    layer_of: NDArray[np.int64]
+    """(networks,): the layer of each"""
     place: Place
 
 
@@ -104,7 +115,8 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     exact profiles (``params.sight``), and trusted as far as ``params.building_weight`` says. Where the ground cuts the
     sight line, or comes near it, the loss is at least free space plus the diffraction over the ground (Bullington,
     ITU-R P.526), which no weight reduces. Where the study knows no clutter, pixels that the ground leaves clear take
-    the mean over the LOS probability of TR 38.901. A mast stands at the centre of its pixel. Threads work on bands of
+    the mean over the LOS probability of TR 38.901. A receiver on a built pixel has the sight of the nearest open pixel:
+    the street in front of its wall. A mast stands at the centre of its pixel. Threads work on bands of
     rows, at most ``params.tile_px`` high where there are more of them than threads; bands never change the result.
     sigma of the probability is hypot(shadow fading of TR 38.901, ``params.model_sigma_db``).
     """
@@ -113,22 +125,30 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
     job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
     rows, cols = _span(surface, region)
-    threads = workers or os.cpu_count() or 1
-    servers = predict_servers(job, rows, cols, threads)
-    return coverage_of(job, servers, chosen, tuple(map(str, sectors.index)))
+    return coverage_of(job, predict_servers(job, rows, cols, workers or os.cpu_count() or 1))
 
 
 def make_job(place: Place, sectors: pd.DataFrame, params: CoverageParams, equipment: Equipment,
              networks: tuple[Network, ...], calibration: Calibration | None = None) -> Job:
     """Arrays that every part of a prediction shares."""
     masts = prepare_masts(place.surface, complete_sectors(sectors, equipment), params, equipment, calibration)
-    return Job(masts, _serves(sectors, networks)[masts.number], place)
+    serves, layer_of = _distinct(_serves(sectors, networks)[masts.number])
+    return Job(networks, tuple(map(str, sectors.index)), masts, serves, layer_of, place)
+
+
+def _distinct(serves: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Columns that differ, in the order of their first occurrence, and which of them each column is."""
+    known: dict[bytes, int] = {}
+    layer_of = np.array([known.setdefault(column.tobytes(), len(known)) for column in serves.T], np.int64)
+    first = np.unique(layer_of, return_index=True)[1]
+    return np.ascontiguousarray(serves[:, first]), layer_of
 
 
 def make_place(surface: Surface, params: CoverageParams, calibration: Calibration | None = None) -> Place:
     """What does not depend on the sectors."""
-    return Place(surface, receiver_pixels(surface, params, calibration), surface.top_m,
-                 LossTables(params, calibration, surface.pixel_m, surface.has_clutter))
+    facade = facade_steps(surface)
+    return Place(surface, receiver_pixels(surface, params, facade, calibration), facade, int(np.abs(facade).max()),
+                 surface.top_m, LossTables(params, calibration, surface.pixel_m, surface.has_clutter))
 
 
 def _span(surface: Surface, region: Region | None) -> tuple[range, range]:
@@ -141,11 +161,13 @@ def _span(surface: Surface, region: Region | None) -> tuple[range, range]:
     return rows, cols
 
 
-def predict_servers(job: Job, rows: range, cols: range, threads: int) -> Servers:
-    """Servers of a part of the grid."""
+def predict_servers(job: Job, rows: range, cols: range, threads: int,
+                    among: NDArray[np.bool_] | None = None) -> Servers:
+    """Servers of a part of the grid; ``among`` (rows of the table of sectors) leaves some sectors out."""
     masts, (networks, carriers) = job.masts, (job.serves.shape[1], len(job.masts.spectrum.carriers))
     whole = empty_servers(rows.start, cols.start, (len(rows), len(cols)), networks, carriers, masts.params.indoor)
-    groups = masts.groups(_reaching(masts, rows, cols))
+    reaching = _reaching(masts, rows, cols)
+    groups = masts.groups(reaching if among is None else reaching[among[masts.number[reaching]]])
     bands = _bands(masts, groups, rows, max(1, threads))
     if len(bands) == 1:
         _add_groups(job, groups, whole)
@@ -157,23 +179,15 @@ def predict_servers(job: Job, rows: range, cols: range, threads: int) -> Servers
     return whole
 
 
-def coverage_of(job: Job, servers: Servers, networks: tuple[Network, ...], sector_ids: tuple[str, ...]) -> Coverage:
-    """Servers as a Coverage; what is unknown is blank."""
+def coverage_of(job: Job, servers: Servers) -> Coverage:
+    """Servers, which this uses up, as a Coverage."""
     surface, params = job.masts.surface, job.masts.params
     rows = slice(servers.row0, servers.row0 + servers.best.shape[1])
     cols = slice(servers.col0, servers.col0 + servers.best.shape[2])
-    inside_rsrp = inside_probability = None
-    if params.indoor:
-        building = surface.built[rows, cols]
-        inside_rsrp, inside_probability = servers.indoor, np.full_like(servers.indoor, np.nan)
-        inside_probability[:, building] = probability_of(servers.indoor_z[:, building])
-        inside_rsrp[:, ~building] = np.nan
-        inside_rsrp[np.isneginf(inside_rsrp)] = np.nan
-    ranked = Ranked(servers.best, servers.second, servers.above, servers.power, probability_of(servers.z), inside_rsrp,
-                    inside_probability)
-    hide_unknown(ranked, surface.known[rows, cols])
-    thresholds = params.threshold_dbm, indoor_threshold_dbm(params)
-    return assemble(surface.geobox[rows, cols], networks, ranked, sector_ids, thresholds, job.masts.spectrum)
+    ground = Ground(surface.geobox[rows, cols], surface.known[rows, cols], surface.built[rows, cols])
+    layers = read_layers(servers, ground, job.masts.spectrum)
+    return Coverage(ground.geobox, job.networks, tuple(layers[number] for number in job.layer_of), job.sector_ids,
+                    params.threshold_dbm, indoor_threshold_dbm(params), job.masts.spectrum, servers.power)
 
 
 def indoor_threshold_dbm(params: CoverageParams) -> float:
@@ -201,12 +215,12 @@ def predict_tiles(surface: Surface, sectors: pd.DataFrame, params: CoverageParam
     check_sectors(surface, sectors, table)
     chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
     job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
-    (height, width), tile, ids = surface.geobox.shape, params.tile_px, tuple(map(str, sectors.index))
+    (height, width), tile = surface.geobox.shape, params.tile_px
     for row in range(0, height, tile):
         for col in range(0, width, tile):
             rows, cols = range(row, min(row + tile, height)), range(col, min(col + tile, width))
             servers = predict_servers(job, rows, cols, workers or os.cpu_count() or 1)
-            yield (slice(rows.start, rows.stop), slice(cols.start, cols.stop)), coverage_of(job, servers, chosen, ids)
+            yield (slice(rows.start, rows.stop), slice(cols.start, cols.stop)), coverage_of(job, servers)
 
 
 def _split(text: object) -> list[str]:
@@ -273,7 +287,7 @@ def _add_groups(job: Job, groups: list[NDArray[np.int64]], servers: Servers) -> 
         mast, disc = masts.mast(int(group[0])), disc_of(int(masts.radius[group[0]]))
         sight = sight_windows(job, mast, int(masts.radius[group[0]]), part)
         serves = job.serves[group]
-        for same in split_runs([masts.carrier[group], masts.freq_ghz[group], *serves.T]):
+        for same in split_runs([masts.carrier[group], masts.freq_ghz[group], masts.calibrated[group], *serves.T]):
             chosen = group[same]
             pixels = job.place.pixels if masts.calibrated[chosen[0]] else plain
             add_mast(pixels, mast, disc, sight, job.place.tables.of(masts, int(chosen[0])),
@@ -286,8 +300,7 @@ def sight_windows(job: Job, mast: Mast, radius: int, part: tuple[int, int, int, 
     disc, params = disc_of(radius), job.masts.params
     edge, size = 2 * radius + 3, 2 * radius + 1
     corner_row, corner_col = mast.row - radius, mast.col - radius
-    within = (max(part[0] - corner_row, 0), min(part[1] - corner_row, size),
-              max(part[2] - corner_col, 0), min(part[3] - corner_col, size))
+    within = window_part(part, (corner_row, corner_col), size, 0)
     ground = np.empty((edge, edge), np.float32)
     copy_window(job.masts.surface.ground_m, mast.row, mast.col, radius + 1, ground)
     exact = params.sight == "exact"
@@ -303,5 +316,14 @@ def sight_windows(job: Job, mast: Mast, radius: int, part: tuple[int, int, int, 
     top = np.empty((edge, edge), np.float32)
     copy_window(job.place.top_m, mast.row, mast.col, radius + 1, top)
     nu_top = np.full((size, size), CLEAR_NU, np.float32)
-    over(top, ground, mast, disc, within, nu_top)
+    over(top, ground, mast, disc, window_part(part, (corner_row, corner_col), size, job.place.facade_px), nu_top)
+    lend_sight(job.place.facade, mast, disc, part, nu_top)
     return nu_top, nu_ground
+
+
+def window_part(part: tuple[int, int, int, int], corner: tuple[int, int], size: int, margin: int,
+                ) -> tuple[int, int, int, int]:
+    """A part of the grid, wider by a margin, in rows and columns of a window whose first pixel is at ``corner``."""
+    row0, row1, col0, col1 = part
+    return (max(row0 - margin - corner[0], 0), min(row1 + margin - corner[0], size),
+            max(col0 - margin - corner[1], 0), min(col1 + margin - corner[1], size))

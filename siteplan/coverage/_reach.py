@@ -16,6 +16,7 @@ from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs
 from siteplan.coverage._receivers import receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
+from siteplan.coverage._surroundings import facade_steps
 from siteplan.errors import ModelError
 from siteplan.grid import inside
 from siteplan.params import CoverageParams
@@ -86,8 +87,10 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     code = code[masts.number]
     tables = LossTables(params, calibration, surface.pixel_m, surface.has_clutter)
     everyone = np.ones(1, np.bool_)
-    pixels, nothing = receiver_pixels(surface, params, calibration), np.zeros((0, 0), np.float32)
-    heights = np.ascontiguousarray(surface.top_m), pixels.ground_m, surface.has_clutter
+    facade, nothing = facade_steps(surface), np.zeros((0, 0), np.float32)
+    pixels = receiver_pixels(surface, params, facade, calibration)
+    heights = (np.ascontiguousarray(surface.top_m), pixels.ground_m, surface.has_clutter,
+               params.terrain_diffraction == "bullington")
     best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
     limits = params.threshold_dbm, float(ndtri(floor))
     found_points: list[np.ndarray] = []
@@ -95,12 +98,12 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     counts = np.zeros(site_ids.size, np.int64)
     for site in split_runs([code]) if code.size else []:
         count = np.zeros(1, np.int64)
-        columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.carrier)
+        columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.carrier, masts.calibrated)
         for same in split_runs([part[site] for part in columns]):
             chosen = site[same]
             i = int(chosen[0])
             extra = pixels.extra_db if masts.calibrated[i] else nothing
-            reach_mast((*heights, extra), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(masts, i),
+            reach_mast((*heights, extra, facade), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(masts, i),
                        masts.sectors(chosen, everyone), limits, points, (best_z, touched, count))
         hit = np.sort(touched[:count[0]])
         found_points.append(order[hit])

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from siteplan.coverage._equipment import Equipment, load_equipment
+from siteplan.coverage._models import MODEL_NAMES
 from siteplan.errors import ModelError
 from siteplan.grid import inside, pixel_of
 from siteplan.schema import normalise_word
@@ -24,8 +25,6 @@ _FILLED = ("tilt_electrical_deg", "tilt_mechanical_deg", "tilt_deg", "bandwidth_
 """Columns that :func:`complete_sectors` fills."""
 PLANNED = "planned"
 """Optional column: True for sectors that do not stand yet; a calibration takes their power as it is."""
-MODELS = ("uma", "umi", "rma")
-"""Values of the optional column ``model``."""
 _LIMITS = {"antenna_height_m": (0.0, 1000.0), "tilt_electrical_deg": (-90.0, 90.0),
            "tilt_mechanical_deg": (-90.0, 90.0), "tilt_deg": (-90.0, 90.0), "freq_mhz": (100.0, 100_000.0),
            "bandwidth_mhz": (1.0, 2000.0), "scs_khz": (15.0, 240.0), "epre_dbm": (-100.0, 70.0),
@@ -60,9 +59,10 @@ def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None 
     -------
     DataFrame
         ``SECTOR_COLUMNS``, same index and order. The antenna is the one that ``antenna`` names where the equipment has
-        it; else it follows from kind, technology and frequency: pole antenna for micro, omni without azimuth, active
-        array for 5G from 2.3 GHz, else a passive panel. Width and subcarrier spacing are those of the nearest band, the
-        feeder loss that of the antenna, where the stations do not say. Of the total tilt all is electrical but what
+        it; else it follows from kind, technology and frequency: for micro a pole antenna, or a panel where there is an
+        azimuth; for macro an omni without azimuth, an active array for 5G from 2.3 GHz, else a passive panel. Width and subcarrier spacing are those of the nearest band, the
+        feeder loss that of the antenna, where the stations do not say. A shared network (``电信&联通``) serves each of its
+        operators. Of the total tilt all is electrical but what
         stands in ``tilt_mechanical_deg``.
     """
     out = pd.DataFrame(
@@ -74,7 +74,7 @@ def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None 
             "freq_mhz": stations["freq_mhz"].astype(float), "bandwidth_mhz": _given(stations, "bandwidth_mhz"),
             "scs_khz": _given(stations, "scs_khz"), "epre_dbm": stations["epre_dbm"].astype(float),
             "feeder_db": _given(stations, "feeder_db"), "load_share": _given(stations, "load_share"),
-            "kind": stations["kind"].astype(str), "networks": stations["network"].astype(str),
+            "kind": stations["kind"].astype(str), "networks": served_by(stations["network"]),
             "technology": stations["technology"].astype(str),
         })
     out.index = pd.Index(stations.index.astype(str), name="sector_id")
@@ -86,6 +86,17 @@ def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None 
     return complete_sectors(out.assign(antenna=usual), table)
 
 
+def served_by(network: pd.Series) -> pd.Series:
+    """Networks that stations serve, joined by ``|``: each operator of a shared one.
+
+    Examples
+    --------
+    >>> served_by(pd.Series(["电信&联通", "移动"])).tolist()
+    ['电信|联通', '移动']
+    """
+    return network.astype(str).str.replace("&", "|", regex=False)
+
+
 def _given(table: pd.DataFrame, name: str) -> pd.Series:
     """A column of numbers, NaN where the table has none."""
     values = table[name].to_numpy(np.float64, na_value=np.nan) if name in table else np.full(len(table), np.nan)
@@ -95,9 +106,10 @@ def _given(table: pd.DataFrame, name: str) -> pd.Series:
 def _usual_antenna(sectors: pd.DataFrame) -> NDArray[np.object_]:
     """Antenna of sectors that name none."""
     kind, freq, technology = sectors["kind"], sectors["freq_mhz"], sectors["technology"]
-    conditions = [kind == "indoor", kind == "micro", sectors["azimuth_deg"].isna(), freq < 1000.0,
+    around = sectors["azimuth_deg"].isna()
+    conditions = [kind == "indoor", (kind == "micro") & around, kind == "micro", around, freq < 1000.0,
                   (technology == "5G") & (freq >= 2300.0)]
-    chosen = ["indoor", "pole_micro", "macro_omni", "panel_700", "macro_64t"]
+    chosen = ["indoor", "pole_micro", "panel_micro", "macro_omni", "panel_700", "macro_64t"]
     return np.select(conditions, chosen, default="panel_passive").astype(object)
 
 
@@ -316,7 +328,7 @@ def check_sectors(surface: Surface, sectors: pd.DataFrame, equipment: Equipment)
             faults.append(f"{name} is missing{bounds}: {_some(full.index[bad])}")
     if np.isinf(full["azimuth_deg"].to_numpy(float)).any():
         faults.append(f"azimuth_deg is infinite: {_some(full.index[np.isinf(full['azimuth_deg'].to_numpy(float))])}")
-    words = {"kind": KINDS, "antenna": tuple(equipment.antennas), **({"model": MODELS} if "model" in given else {})}
+    words = {"kind": KINDS, "antenna": tuple(equipment.antennas)} | ({"model": MODEL_NAMES} if "model" in given else {})
     for name, known in words.items():
         bad = ~full[name].isin(known).to_numpy(bool) & ((name != "model") | full[name].notna().to_numpy(bool))
         if bad.any():

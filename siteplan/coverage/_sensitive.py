@@ -1,10 +1,9 @@
-"""Sensitive buildings of the exposure screening, and its settings: ``tables/exposure.toml``."""
+"""Rules of the exposure screening (``tables/exposure.toml`` and a study's changes), and its sensitive buildings."""
 
 from __future__ import annotations
 
-import tomllib
+import difflib
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 import geopandas as gpd
@@ -14,7 +13,10 @@ import shapely
 from numpy.typing import NDArray
 from pydantic import Field
 
-from siteplan.params import Settings
+from siteplan.coverage._equipment import Equipment, load_equipment
+from siteplan.errors import ModelError
+from siteplan.params import ExposureAntennaParams, ExposureParams, Settings
+from siteplan.tables import read_table
 from siteplan.venues import classify_venue, load_venues
 
 TARGET_COLUMNS = ("name", "target_class", "height_m", "height_source")
@@ -46,16 +48,12 @@ class ScreeningRules(Settings):
     source: str = Field(min_length=1)
 
 
-class ExposureAntenna(Settings):
+class ExposureAntenna(ExposureAntennaParams):
     """What of an antenna differs from the equipment table when exposure is asked for."""
 
-    factor: float = Field(gt=0, le=1, description="share of the total power: TDD share x power reduction")
-    gain_dbi: float | None = Field(None, ge=-10, le=40, description="gain of the traffic beam, dBi")
-    horizontal_deg: float | None = Field(None, gt=0, le=360, description="half-power width of the beam, degrees")
-    vertical_deg: float | None = Field(None, gt=0, le=180, description="half-power width of the beam, degrees")
+    factor: float = Field(1.0, gt=0, le=1, description="share of the total power; 1 = all of it, all the time")
     steer_horizontal_deg: float = Field(0.0, ge=0, le=180, description="the beam points this far off the axis, degrees")
     steer_vertical_deg: float = Field(0.0, ge=0, le=90, description="the same in the vertical plane, degrees")
-    element_deg: float | None = Field(None, gt=0, le=180, description="half-power width of an element, degrees")
     source: str = Field(min_length=1)
 
 
@@ -77,18 +75,20 @@ class SensitiveClass(Settings):
         return by_class and (named or not self.words)
 
 
-class ExposureParams(Settings):
-    """The whole table.
+class ExposureRules(Settings):
+    """What the screening goes by: the whole table, or the table with a study's changes.
 
     Examples
     --------
-    >>> params = load_exposure()
-    >>> params.limit_w_m2(np.array([700.0, 3500.0])).round(4).tolist()
+    >>> rules = load_exposure()
+    >>> rules.limit_w_m2(np.array([700.0, 3500.0])).round(4).tolist()
     [0.4, 0.4667]
     """
 
     wording: str = Field(min_length=1)
+    standard: str = Field(min_length=1)
     method: str = Field(min_length=1)
+    advice: str = Field(min_length=1)
     unverified: str = Field(min_length=1)
     passed_over: tuple[str, ...] = Field((), description="venue classes where nobody stays")
     limits: tuple[LimitRange, ...] = Field(min_length=1)
@@ -113,25 +113,65 @@ class ExposureParams(Settings):
 
 
 @lru_cache(maxsize=1)
-def load_exposure() -> ExposureParams:
+def load_exposure() -> ExposureRules:
     """Read ``tables/exposure.toml`` of the package.
 
     Returns
     -------
-    ExposureParams
-        Frozen; the same object on every call.
+    ExposureRules
+        The same object on every call.
 
     Examples
     --------
     >>> load_exposure().antennas["macro_64t"].factor
     0.1875
     """
-    text = files("siteplan").joinpath("tables", "exposure.toml").read_text(encoding="utf-8")
-    return ExposureParams.model_validate(tomllib.loads(text))
+    return ExposureRules.model_validate(dict(read_table("exposure")))
+
+
+def exposure_of(params: ExposureParams, equipment: Equipment | None = None) -> ExposureRules:
+    """The package's table with what a study changes in it.
+
+    Parameters
+    ----------
+    params : ExposureParams
+        Keys that are absent keep the table's value. An antenna of the table has single keys changed; any other is new
+        and radiates all of its power all the time where it does not say.
+    equipment : Equipment, optional
+        The equipment of the study; the package's when absent.
+
+    Returns
+    -------
+    ExposureRules
+
+    Raises
+    ------
+    ModelError
+        An antenna is not among the equipment; the nearest name is said.
+
+    Examples
+    --------
+    >>> changed = exposure_of(ExposureParams(management_share=0.5, antennas={"macro_64t": {"factor": 0.25}}))
+    >>> changed.screening.management_share, changed.antennas["macro_64t"].factor, changed.antennas["macro_64t"].gain_dbi
+    (0.5, 0.25, 24.0)
+    """
+    known = (load_equipment() if equipment is None else equipment).antennas
+    unknown = sorted(set(params.antennas) - set(known))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.5) or list(known)
+        raise ModelError(f"exposure.antennas: the equipment has no antenna {', '.join(unknown)}; "
+                         f"known: {', '.join(near)}")
+    rules = load_exposure()
+    given = params.model_dump(exclude={"antennas"}, exclude_none=True)
+    antennas = dict(rules.antennas)
+    for name, entry in params.antennas.items():
+        old = antennas[name].model_dump() if name in antennas else {}
+        antennas[name] = ExposureAntenna(**{**old, **entry.model_dump(exclude_none=True), "source": "study file"})
+    return rules.model_copy(update={"screening": rules.screening.model_copy(update=given), "antennas": antennas})
 
 
 def sensitive_targets(buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame,
-                      params: ExposureParams | None = None) -> gpd.GeoDataFrame:
+                      rules: ExposureRules | None = None) -> gpd.GeoDataFrame:
     """Buildings where the public lives, works or learns.
 
     Parameters
@@ -140,7 +180,7 @@ def sensitive_targets(buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame,
         Layer ``buildings``: polygons in metres, with ``name``, ``use``, ``height_m``, ``height_source``.
     facilities : GeoDataFrame
         Layer ``facilities``: points with ``name``, ``venue_class``, ``roof_height_m``, ``storeys``.
-    params : ExposureParams, optional
+    rules : ExposureRules, optional
         The package's table when absent.
 
     Returns
@@ -155,11 +195,11 @@ def sensitive_targets(buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame,
     A venue belongs to the building it stands in, or the nearest within ``snap_m``; of several the one whose class
     stands first in the table counts. A building of public use without a venue is told by its name where it has one.
     """
-    rules = load_exposure() if params is None else params
-    order = {key: number for number, key in enumerate(rules.sensitive)}
-    venues = _venue_classes(facilities, rules)
-    place = _building_of(venues, buildings, rules.screening.snap_m)
-    best = _own_classes(buildings, rules)
+    own = load_exposure() if rules is None else rules
+    order = {key: number for number, key in enumerate(own.sensitive)}
+    venues = _venue_classes(facilities, own)
+    place = _building_of(venues, buildings, own.screening.snap_m)
+    best = _own_classes(buildings, own)
     given = _texts(buildings, "name")
     names = given.copy()
     for venue, building in sorted(zip(range(len(venues)), place, strict=True), key=lambda pair: pair[1]):
@@ -186,7 +226,7 @@ def _texts(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
     return values.copy()
 
 
-def _own_classes(buildings: gpd.GeoDataFrame, rules: ExposureParams) -> NDArray[np.object_]:
+def _own_classes(buildings: gpd.GeoDataFrame, rules: ExposureRules) -> NDArray[np.object_]:
     """Class of every building by its use, and by its name where the use is public or not known."""
     uses, names = _texts(buildings, "use"), _texts(buildings, "name")
     known: dict[tuple[str, str], str] = {}
@@ -202,7 +242,7 @@ def _own_classes(buildings: gpd.GeoDataFrame, rules: ExposureParams) -> NDArray[
     return out
 
 
-def _venue_classes(facilities: gpd.GeoDataFrame, rules: ExposureParams) -> gpd.GeoDataFrame:
+def _venue_classes(facilities: gpd.GeoDataFrame, rules: ExposureRules) -> gpd.GeoDataFrame:
     """Sensitive venues with their class and their own height, in order of id."""
     ordered = facilities.sort_index()
     names, classes = _texts(ordered, "name"), _texts(ordered, "venue_class")
@@ -211,8 +251,8 @@ def _venue_classes(facilities: gpd.GeoDataFrame, rules: ExposureParams) -> gpd.G
     catalogue = load_venues().classes
     usual = np.array([catalogue[kind].default_roof_height_m if kind in catalogue else np.nan for kind in classes],
                      dtype=np.float64)
-    roof = _numbers(ordered, "roof_height_m")
-    storeys = _numbers(ordered, "storeys") * rules.screening.storey_m
+    roof = numbers(ordered, "roof_height_m")
+    storeys = numbers(ordered, "storeys") * rules.screening.storey_m
     height = np.where(np.isfinite(roof), roof, np.where(np.isfinite(storeys), storeys, usual))
     source = np.where(np.isfinite(roof), "measured", np.where(np.isfinite(storeys), "storeys", "default"))
     table: dict[str, Any] = {"name": names, "target_class": keys, "height_m": height, "height_source": source}
@@ -221,7 +261,8 @@ def _venue_classes(facilities: gpd.GeoDataFrame, rules: ExposureParams) -> gpd.G
     return out[(keys != "") & ~shapely.is_missing(out.geometry.to_numpy())]
 
 
-def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+def numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column as floats, NaN where nothing is known or the table does not have it."""
     if column not in table.columns:
         return np.full(len(table), np.nan)
     values: NDArray[np.float64] = table[column].to_numpy(np.float64, na_value=np.nan)

@@ -29,7 +29,7 @@ class Spectrum:
     carriers : tuple of Carrier
         Sorted.
     carrier_of : ndarray of int64 (sectors,)
-        Position of each sector's carrier.
+        Position of each sector's carrier; -1 for indoor sectors.
     load : ndarray of float32 (sectors,)
         Share of the resource elements that each sector sends on, 0..1.
     noise_figure_db : float
@@ -60,13 +60,18 @@ class Spectrum:
 
 
 def spectrum_of(sectors: pd.DataFrame, load_share: float, noise_figure_db: float) -> Spectrum:
-    """Spectrum of a table of sectors; sectors without a load of their own take ``load_share``."""
-    columns = sectors[["freq_mhz", "bandwidth_mhz", "scs_khz"]].to_numpy(np.float64)
+    """Spectrum of a table of sectors; sectors without a load of their own take ``load_share``.
+
+    Indoor sectors do not radiate outdoors: they have no carrier (-1), and no plane of power is kept for them.
+    """
+    outdoors = (sectors["kind"] != "indoor").to_numpy(bool)
+    columns = sectors.loc[outdoors, ["freq_mhz", "bandwidth_mhz", "scs_khz"]].to_numpy(np.float64)
     unique, inverse = np.unique(columns, axis=0, return_inverse=True)
+    carrier_of = np.full(len(sectors), -1, np.int64)
+    carrier_of[outdoors] = inverse.ravel()
     load = sectors["load_share"].to_numpy(np.float64)
     load = np.where(np.isnan(load), load_share, load).astype(np.float32)
-    return Spectrum(tuple(Carrier(*map(float, row)) for row in unique), inverse.ravel().astype(np.int64), load,
-                    noise_figure_db)
+    return Spectrum(tuple(Carrier(*map(float, row)) for row in unique), carrier_of, load, noise_figure_db)
 
 
 def join_spectra(a: Spectrum, b: Spectrum) -> tuple[Spectrum, NDArray[np.int64], NDArray[np.int64]]:
@@ -74,5 +79,5 @@ def join_spectra(a: Spectrum, b: Spectrum) -> tuple[Spectrum, NDArray[np.int64],
     carriers = tuple(sorted({*a.carriers, *b.carriers}))
     place = {carrier: i for i, carrier in enumerate(carriers)}
     to_a, to_b = (np.array([place[c] for c in part.carriers], np.int64) for part in (a, b))
-    carrier_of = np.concatenate([to_a[a.carrier_of], to_b[b.carrier_of]])
+    carrier_of = np.concatenate([np.append(to, -1)[part.carrier_of] for to, part in ((to_a, a), (to_b, b))])
     return Spectrum(carriers, carrier_of, np.concatenate([a.load, b.load]), a.noise_figure_db), to_a, to_b

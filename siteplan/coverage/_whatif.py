@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from siteplan.coverage._assemble import crop_coverage
+from siteplan.coverage._assemble import crop_coverage, merge_coverage
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import reach_px
 from siteplan.coverage._nouns import Coverage
 from siteplan.coverage._predict import (
-    Place,
+    Job,
     Region,
     coverage_of,
     indoor_threshold_dbm,
@@ -45,8 +45,8 @@ class Situation:
         Of these sectors on the whole grid.
     equipment : Equipment
     calibration : Calibration or None
-    place : Place
-        What every question shares.
+    job : Job
+        The standing sectors as the kernels take them, and what every question shares.
     row, col, reach : ndarray of int64 (sectors,)
         Pixel and reach of each sector; reach -1 for indoor ones.
     """
@@ -57,7 +57,7 @@ class Situation:
     coverage: Coverage
     equipment: Equipment
     calibration: Calibration | None
-    place: Place
+    job: Job
     row: NDArray[np.int64]
     col: NDArray[np.int64]
     reach: NDArray[np.int64]
@@ -92,17 +92,19 @@ def prepare_situation(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     Raises
     ------
     ModelError
-        When sectors, surface or settings are not those of the coverage.
+        When sectors, surface or settings are not those of the coverage, or the sectors cannot be used.
     """
     if coverage.geobox != surface.geobox or coverage.sector_ids != tuple(map(str, sectors.index)):
         raise ModelError("what-if needs the coverage of just these sectors on this surface")
     told = coverage.threshold_dbm, coverage.indoor_threshold_dbm, coverage.spectrum.noise_figure_db
     if told != (params.threshold_dbm, indoor_threshold_dbm(params), params.noise_figure_db) or (
-            params.indoor != (coverage.indoor_probability is not None)):
+            params.indoor != coverage.has_indoor):
         raise ModelError("the coverage was predicted with other settings")
     row, col = pixel_of(surface.geobox, sectors["x"].to_numpy(float), sectors["y"].to_numpy(float))
-    return Situation(surface, sectors, params, coverage, load_equipment() if equipment is None else equipment,
-                     calibration, make_place(surface, params, calibration), row, col,
+    table = load_equipment() if equipment is None else equipment
+    check_sectors(surface, sectors, table)
+    job = make_job(make_place(surface, params, calibration), sectors, params, table, coverage.networks, calibration)
+    return Situation(surface, sectors, params, coverage, table, calibration, job, row, col,
                      reach_px(sectors["kind"], params, surface.pixel_m))
 
 
@@ -147,9 +149,13 @@ def what_if(situation: Situation, removed: Sequence[str] = (), added: pd.DataFra
     region = _footprint(situation, lost, new)
     near = _near(situation, region)
     near[lost] = False
-    table = pd.concat([sectors[near], new]) if len(new) else sectors[near]
-    after = _predict(situation, table, region, workers or os.cpu_count() or 1)
+    threads = workers or os.cpu_count() or 1
     before = crop_coverage(situation.coverage, region)
+    after = _only(_predict(situation.job, region, threads, near) if gone else before, near)
+    if len(new):
+        job = make_job(situation.job.place, new, situation.params, situation.equipment, before.networks,
+                       situation.calibration)
+        after = merge_coverage(after, _predict(job, region, threads))
     return Change(region, before, after, tuple(sorted(ids - set(gone))), tuple(sorted(set(gone) - ids)),
                   tuple(sorted(ids & set(gone))))
 
@@ -177,9 +183,19 @@ def _near(situation: Situation, region: Region) -> NDArray[np.bool_]:
             & (col - reach < cols.stop) & (reach >= 0))
 
 
-def _predict(situation: Situation, table: pd.DataFrame, region: Region, threads: int) -> Coverage:
-    """Coverage of a region by the sectors that can reach it."""
-    networks = situation.coverage.networks
-    job = make_job(situation.place, table, situation.params, situation.equipment, networks, situation.calibration)
+def _predict(job: Job, region: Region, threads: int, among: NDArray[np.bool_] | None = None) -> Coverage:
+    """Coverage of a region by the sectors of a job; by some of them only, where ``among`` says so."""
     rows, cols = (range(part.start, part.stop) for part in region)
-    return coverage_of(job, predict_servers(job, rows, cols, threads), networks, tuple(map(str, table.index)))
+    return coverage_of(job, predict_servers(job, rows, cols, threads, among))
+
+
+def _only(coverage: Coverage, kept: NDArray[np.bool_]) -> Coverage:
+    """The coverage with the kept sectors alone in its list; the others serve nowhere in it."""
+    number = np.append(np.cumsum(kept) - 1, -1).astype(np.int32)  # the last entry is that of "no server"
+    layers = {id(layer): layer._replace(server=number[layer.server], second_server=number[layer.second_server])
+              for layer in coverage.layers}
+    spectrum = coverage.spectrum
+    return replace(
+        coverage, layers=tuple(layers[id(layer)] for layer in coverage.layers),
+        sector_ids=tuple(np.asarray(coverage.sector_ids, object)[kept]),
+        spectrum=replace(spectrum, carrier_of=spectrum.carrier_of[kept], load=spectrum.load[kept]))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +13,19 @@ import numpy as np
 import pandas as pd
 
 from siteplan.export._vector import write_shp
+from siteplan.tables import read_table
 from siteplan.venues import load_venues
 
 
 @cache
 def site_fields() -> Mapping[str, Mapping[str, Any]]:
     """Fields of the site layer, in their order, from ``tables/export_fields.toml``."""
-    text = files("siteplan").joinpath("tables/export_fields.toml").read_text(encoding="utf-8")
-    fields: Mapping[str, Mapping[str, Any]] = tomllib.loads(text)["sites"]
+    fields: Mapping[str, Mapping[str, Any]] = read_table("export_fields")["sites"]
     return fields
 
 
-def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = ()) -> gpd.GeoDataFrame:
+def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = (),
+                 exposure: Mapping[str, str] | None = None) -> gpd.GeoDataFrame:
     """The master table of the site layer: the columns of the field list, numbers rounded as the fields say.
 
     Parameters
@@ -35,6 +34,8 @@ def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = ()) -> gpd.Ge
         Rows of the sites table (index ``site_id``).
     notices : sequence of str
         Put into the ``notice`` column of every row.
+    exposure : mapping of str to str, optional
+        What the exposure screening says of a site, by its id.
 
     Returns
     -------
@@ -45,6 +46,7 @@ def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = ()) -> gpd.Ge
     full = sites.assign(
         site_id=sites.index.astype("str"), x_north_m=sites.geometry.y, y_east_m=sites.geometry.x,
         venue_class=sites["venue_class"].map(lambda key: classes[key].zh if key in classes else key),
+        exposure_flag=[(exposure or {}).get(str(site_id), "") for site_id in sites.index],
         notice=_fitted(";".join(notices), 254))
     columns = {}
     for name, field in site_fields().items():
@@ -52,12 +54,21 @@ def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = ()) -> gpd.Ge
         if field["type"] == "text":
             words = column.astype("str").where(column.notna(), "")
             words = words.map(field["values"]).fillna(words) if "values" in field else words
-            columns[name] = words.map(lambda value, width=field["width"]: _fitted(value, width)).astype("str")
+            columns[name] = _all_fitted(words.astype("str"), field["width"])
         elif field["type"] == "int":
             columns[name] = column.astype("int64")
         else:
             columns[name] = np.round(column.astype("float64"), field["decimals"])
     return gpd.GeoDataFrame(columns, geometry=sites.geometry, crs=sites.crs, index=sites.index)
+
+
+def _all_fitted(words: pd.Series, width: int) -> pd.Series:
+    """`_fitted` for a column; only texts that may be too long (a letter has up to 4 bytes) are looked at."""
+    doubtful = words.str.len() > width // 4
+    if not doubtful.any():
+        return words
+    shorter = {text: _fitted(text, width) for text in words[doubtful].unique()}
+    return words.mask(doubtful, words[doubtful].map(shorter))
 
 
 def _fitted(text: str, width: int) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
-from siteplan.export._exposure import write_exposure_csv
+from siteplan.export._exposure import site_states, write_exposure_csv
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
 from siteplan.export._staging import write_files
@@ -31,13 +31,14 @@ Writer = Callable[[Plan, Path], Any]
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """Everything ``plan.json`` says; every number can be recomputed from the other files."""
     chosen = plan.selection
+    flags = site_states(plan, plan.proposed.index)["flag"]
     sites = [{"site_id": str(site_id), "rank_no": int(row["rank_no"]), "name": row["name"], "kind": row["kind"],
               "source": row["source"], "source_id": row["source_id"], "build": row["build"], "tier": int(row["tier"]),
               "tier_name": row["tier_name"], "owner": row["owner"], "department": row["department"],
               "must_be_free": bool(row["must_be_free"]), "antenna_height_m": float(row["antenna_height_m"]),
               "cost_yuan": float(row["cost_yuan"]), "gain": float(row["gain"]),
               "gain_demand": float(row["gain_demand"]), "x": float(row.geometry.x), "y": float(row.geometry.y),
-              "reason": row["reason"]} for site_id, row in plan.proposed.iterrows()]
+              "reason": row["reason"], "exposure_flag": flags[site_id]} for site_id, row in plan.proposed.iterrows()]
     bound = {"covered": chosen.covered, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
              "total_weight": float(chosen.weight.sum()), "candidates": len(chosen.candidate_ids),
              "demand_cells": len(chosen.weight), "stopped": chosen.stopped, "sites": chosen.bound_sites,
@@ -67,7 +68,13 @@ def _write_json(plan: Plan, path: Path) -> None:
 
 
 def _write_sites(plan: Plan, path: Path) -> None:
-    write_geopackage({"sites": _keyed(export_table(plan.proposed, plan.study["notices"]))}, path)
+    write_geopackage({"sites": _keyed(_proposed_table(plan))}, path)
+
+
+def _proposed_table(plan: Plan) -> gpd.GeoDataFrame:
+    """The master table of the proposed sites, each with what the exposure screening says of it."""
+    flags = site_states(plan, plan.proposed.index)["flag"]
+    return export_table(plan.proposed, plan.study["notices"], flags.to_dict())
 
 
 def _keyed(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -76,7 +83,7 @@ def _keyed(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _write_shp(plan: Plan, path: Path) -> None:
-    write_shapefile(export_table(plan.proposed, plan.study["notices"]), path)
+    write_shapefile(_proposed_table(plan), path)
 
 
 def _noticed(plan: Plan, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -88,7 +95,8 @@ def _noticed(plan: Plan, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _write_candidates(plan: Plan, path: Path) -> None:
     """All sites in the words and columns of the master, with their status, source and preference."""
     ordered = plan.sites.sort_values(["status", "rank_no"], kind="stable")
-    table = _keyed(export_table(ordered, plan.study["notices"][:1]))
+    flags = site_states(plan, ordered.index)["flag"]
+    table = _keyed(export_table(ordered, plan.study["notices"][:1], flags.to_dict()))
     extra = ordered[["status", "source", "source_id", "preference", "gain_share", "tilt_radius_m"]]
     status_zh = ordered["status"].map(STATUS_ZH)
     front = {"status": extra["status"], "status_zh": status_zh, **{name: extra[name] for name in extra.columns[1:]}}

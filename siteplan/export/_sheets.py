@@ -11,7 +11,7 @@ import pandas as pd
 
 from siteplan.export._check import add_ledger_sheets
 from siteplan.export._detailed_plan import site_fields
-from siteplan.export._exposure import add_exposure_sheets
+from siteplan.export._exposure import SITE_HEAD, SITE_MARKS, add_exposure_sheets, site_states
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH
 from siteplan.plan import Plan, percent_down
@@ -24,9 +24,14 @@ def _in_words(row: pd.Series, column: str) -> str:
     return words.get(str(row[column]), "")
 
 
+def _by_department(plan: Plan) -> gpd.GeoDataFrame:
+    return plan.proposed.sort_values(["department", "rank_no"], kind="stable")
+
+
 def venue_rows(plan: Plan) -> list[list[Any]]:
     """Proposed venues, sorted by department and order of choice."""
-    proposed = plan.proposed.sort_values(["department", "rank_no"], kind="stable")
+    proposed = _by_department(plan)
+    flags = site_states(plan, proposed.index)["flag"]
     classes = load_venues().classes
     rows = []
     for number, (site_id, row) in enumerate(proposed.iterrows(), start=1):
@@ -35,7 +40,7 @@ def venue_rows(plan: Plan) -> list[list[Any]]:
                      row["tier_name"], *(_in_words(row, column) for column in CODED),
                      row["county"], row["town"], row["lon"],
                      row["lat"], row["antenna_height_m"], row["cost_yuan"], row["gain_demand"], row["rank_no"],
-                     row["reason"], site_id])
+                     row["reason"], flags[site_id], site_id])
     return rows
 
 
@@ -59,7 +64,13 @@ def area_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
 
 CODED = ("must_open", "must_be_free", "kind", "mount", "build")
 VENUE_HEAD = ["序号", "主管部门", "权属单位", "场所名称", "场所类别", "优先级", "应当开放", "免费开放", "站型", "建设方式", "建设性质",
-              "县区", "镇街", "经度", "纬度", "挂高(米)", "投资估算(元)", "新增服务需求", "入选次序", "入选理由", "站址编号"]
+              "县区", "镇街", "经度", "纬度", "挂高(米)", "投资估算(元)", "新增服务需求", "入选次序", "入选理由", SITE_HEAD, "站址编号"]
+
+
+def venue_marks(plan: Plan) -> dict[tuple[int, int], str]:
+    """Cells of `venue_rows` that the exposure screening colours."""
+    column, states = VENUE_HEAD.index(SITE_HEAD), site_states(plan, _by_department(plan).index)["state"]
+    return {(row, column): SITE_MARKS[state] for row, state in enumerate(states) if state in SITE_MARKS}
 
 
 def department_rows(plan: Plan) -> list[list[Any]]:
@@ -81,7 +92,8 @@ def write_ledger(plan: Plan, path: Path) -> None:
 
     notes = [f"{plan.study['name']} 开放台账与数据问题清单", *plan.study["notices"]]
     book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-    add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {19: 46, 3: 26, 1: 22})
+    add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {20: 46, 19: 46, 3: 26, 1: 22},
+              venue_marks(plan))
     add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
                department_rows(plan), notes, {})
     for name, table in (("行政村", plan.villages), ("重点区域", plan.zones)):
@@ -89,6 +101,6 @@ def write_ledger(plan: Plan, path: Path) -> None:
             unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"
             add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
     if plan.exposure is not None:
-        add_exposure_sheets(book, plan, notes)
+        add_exposure_sheets(book, plan)
     add_ledger_sheets(book, plan.ledger, plan.inputs, notes)
     book.close()

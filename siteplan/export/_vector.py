@@ -45,7 +45,7 @@ def check_read_back(table: gpd.GeoDataFrame, path: Path, layer: str | None = Non
     ExportError
         What was written does not read back.
     """
-    read = gpd.read_file(path, layer=layer) if layer else gpd.read_file(path)
+    read = gpd.read_file(path, layer=layer, use_arrow=True) if layer else gpd.read_file(path)
     names = [name for name in table.columns if name != table.geometry.name]
     missing = [name for name in names if name not in read.columns]
     faults = [f"缺少字段 {', '.join(missing)}"] if missing else []
@@ -68,7 +68,7 @@ def write_geopackage(layers: dict[str, gpd.GeoDataFrame], path: Path) -> None:
         flat = table.reset_index()
         kind = _geometry_type(flat)
         _strict_write(flat, path, driver="GPKG", layer=name, append=number > 0, geometry_type=kind,
-                      promote_to_multi=False)
+                      promote_to_multi=False, use_arrow=True)
         check_read_back(flat, path, name)
 
 

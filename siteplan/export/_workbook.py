@@ -16,39 +16,56 @@ NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "
                   "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0", "建筑高度(米)": "0.0", "水平距离(米)": "0.0",
                   "最不利点离地(米)": "0.0", "低于天线(米)": "0.0", "斜距(米)": "0.0", "功率密度(W/m²)": "0.0000",
                   "功率密度(μW/cm²)": "0.00", "限值(W/m²)": "0.0000", "占限值比例": "0.000", "全部站址占限值比例": "0.000",
-                  "轴向达标距离(米)": "0.0", "轴向五分之一距离(米)": "0.0", "下倾角(度)": "0.0", "发射功率(W)": "0.0"}
+                  "轴向达标距离(米)": "0.0", "轴向管理值距离(米)": "0.0", "下倾角(度)": "0.0", "发射功率(W)": "0.0"}
 """Number format by heading."""
+MARKS: Mapping[str, Mapping[str, str]] = {"bad": {"bg_color": "#FFC7CE", "font_color": "#9C0006"},
+                                          "warn": {"bg_color": "#FFEB9C", "font_color": "#9C5700"}}
+"""Colours of cells that a planner must not miss; the words of the cell say the same."""
+_LINE_POINTS, _MOST_LINES = 17.0, 12
+_SCREEN_WIDTH = 150.0
+"""Notes longer than this (letters) are wrapped into that width."""
 
 
 def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
-              widths: Mapping[int, float]) -> None:
-    """One sheet: notes, heading, rows, frozen heading, filter, print settings."""
+              widths: Mapping[int, float], marks: Mapping[tuple[int, int], str] | None = None) -> None:
+    """One sheet: notes, heading, rows, frozen heading, filter, print settings.
+
+    Parameters
+    ----------
+    book : xlsxwriter.Workbook
+    name : str
+    head : sequence of str
+    rows : sequence of sequence
+        Cells under the heading; text that is longer than its column is wide is wrapped.
+    notes : sequence of str
+        Lines above the heading, the first one is the title.
+    widths : mapping of int to float
+        Column number -> width in letters; others follow from their longest text.
+    marks : mapping of (int, int) to str, optional
+        Row and column number of a cell -> key of `MARKS`.
+    """
     sheet = book.add_worksheet(name)
-    note = book.add_format({"font_color": "#7A4B00", "italic": True})
     heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
                                "valign": "vcenter"})
-    cell = book.add_format({"border": 1, "valign": "top", "text_wrap": True})
-    formats = {title: book.add_format({"border": 1, "valign": "top", "num_format": pattern})
-               for title, pattern in NUMBER_FORMATS.items()}
-    title_style = book.add_format({"bold": True, "font_size": 14})
-    for number, line in enumerate(notes):
-        sheet.write_string(number, 0, line, note if number else title_style)
+    own = [widths.get(column, _fitting(title, rows, column)) for column, title in enumerate(head)]
+    _write_notes(book, sheet, notes, own)
     top = len(notes)
-    lines = 1
     for column, title in enumerate(head):
-        longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
-        width = widths.get(column, min(max(8.0, longest + 2.0), 40.0))
-        lines = max(lines, math.ceil(1.1 * _width(title) / width))
-        sheet.set_column(column, column, width)
+        sheet.set_column(column, column, own[column])
         sheet.write_string(top, column, title, heading)
+    lines = max((math.ceil(1.1 * _width(title) / width) for title, width in zip(head, own, strict=True)), default=1)
     if lines > 1:
-        sheet.set_row(top, 15.0 * lines)
-    for number, row in enumerate(rows, start=top + 1):
+        sheet.set_row(top, _LINE_POINTS * lines)
+    styles, coloured = _Styles(book, head), marks or {}
+    for number, row in enumerate(rows):
+        _fit_row(sheet, top + 1 + number, row, own)
         for column, value in enumerate(row):
+            mark = coloured.get((number, column), "")
             if isinstance(value, int | float) and value == value:
-                sheet.write_number(number, column, value, formats.get(head[column], cell))
+                sheet.write_number(top + 1 + number, column, value, styles.of(column, mark, is_number=True))
             else:
-                sheet.write_string(number, column, "" if value != value else str(value), cell)
+                text = "" if value != value else str(value)
+                sheet.write_string(top + 1 + number, column, text, styles.of(column, mark, is_number=False))
     sheet.freeze_panes(top + 1, 0)
     if rows:
         sheet.autofilter(top, 0, top + len(rows), len(head) - 1)
@@ -57,6 +74,52 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(top)
     sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
+
+
+class _Styles:
+    """Formats of the cells of one sheet, each made once."""
+
+    def __init__(self, book: Any, head: Sequence[str]) -> None:
+        self._book, self._head, self._made = book, head, dict[tuple[str, str], Any]()
+
+    def of(self, column: int, mark: str, *, is_number: bool) -> Any:
+        """Format of a number (by heading) or a text, with the colours of a mark."""
+        pattern = NUMBER_FORMATS.get(self._head[column], "") if is_number else ""
+        if (pattern, mark) not in self._made:
+            shape = {"num_format": pattern} if pattern else {"text_wrap": True}
+            self._made[pattern, mark] = self._book.add_format({"border": 1, "valign": "top", **shape,
+                                                               **MARKS.get(mark, {})})
+        return self._made[pattern, mark]
+
+
+def _write_notes(book: Any, sheet: Any, notes: Sequence[str], widths: Sequence[float]) -> None:
+    """Title and notes, one line each; a long one wrapped over the columns that a screen shows."""
+    title = book.add_format({"bold": True, "font_size": 14})
+    note = book.add_format({"font_color": "#7A4B00", "italic": True})
+    wrapped = book.add_format({"font_color": "#7A4B00", "italic": True, "text_wrap": True, "valign": "top"})
+    last = max(sum(sum(widths[:end]) <= _SCREEN_WIDTH for end in range(1, len(widths) + 1)) - 1, 0)
+    room = sum(widths[:last + 1])
+    for number, line in enumerate(notes):
+        if number and last and _width(line) > room:
+            sheet.merge_range(number, 0, number, last, "", wrapped)
+            sheet.write_string(number, 0, line, wrapped)
+            sheet.set_row(number, _LINE_POINTS * math.ceil(1.1 * _width(line) / room))
+        else:
+            sheet.write_string(number, 0, line, note if number else title)
+
+
+def _fit_row(sheet: Any, number: int, row: Sequence[Any], widths: Sequence[float]) -> None:
+    """Height for the text that needs most lines; a row of one line keeps the usual height."""
+    lines = max((math.ceil(1.1 * _width(value) / width) for value, width in zip(row, widths, strict=True)
+                 if isinstance(value, str) and 2.2 * len(value) > width), default=1)
+    if lines > 1:
+        sheet.set_row(number, _LINE_POINTS * min(lines, _MOST_LINES))
+
+
+def _fitting(title: str, rows: Sequence[Sequence[Any]], column: int) -> float:
+    """Width for the heading and the first rows of a column, 8 to 40 letters."""
+    longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
+    return float(min(max(8.0, longest + 2.0), 40.0))
 
 
 def _width(value: Any) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import Field
 
 from siteplan.errors import ModelError
 from siteplan.params import Settings
+from siteplan.tables import read_table
 
 KIND_ZH = {"committee": "村委会", "school": "学校", "clinic": "卫生室", "settlement": "自然村"}
 
@@ -35,8 +34,7 @@ def load_rules() -> dict[str, Rule]:
     >>> load_rules()["area_share_95"].minimum
     0.95
     """
-    text = files("siteplan").joinpath("tables/rules.toml").read_text(encoding="utf-8")
-    return {key: Rule(id=key, **entry) for key, entry in tomllib.loads(text)["rules"].items()}
+    return {key: Rule(id=key, **entry) for key, entry in read_table("rules")["rules"].items()}
 
 
 def rule_named(rule_id: str) -> Rule:

@@ -297,11 +297,14 @@ class _Reader:
 def _refused_places(layer: str, paths: Sequence[str], parts: Sequence[TypedRows], table: gpd.GeoDataFrame | None,
                     ) -> list[gpd.GeoDataFrame]:
     """Refused rows of each file that have a place: those that typing refused, and those refused as repeated."""
-    kept = set() if table is None else set(zip(table["source_file"], table["source_row"], strict=True))
+    all_kept = table is not None and len(table) == sum(len(part.table) for part in parts)
+    kept = set() if table is None or all_kept else set(zip(table["source_file"], table["source_row"], strict=True))
     out = []
     for path, part in zip(paths, parts, strict=True):
-        repeated = np.array([(path, row) not in kept for row in part.table["source_row"]], dtype=bool)
-        repeated &= ~shapely.is_missing(part.shapes)
+        repeated = np.zeros(len(part.table), dtype=bool)
+        if not all_kept:
+            repeated |= np.array([(path, row) not in kept for row in part.table["source_row"]], dtype=bool)
+            repeated &= ~shapely.is_missing(part.shapes)
         rows = np.concatenate([part.lost[0], part.table["source_row"].to_numpy(dtype=object)[repeated]])
         shapes = np.concatenate([part.lost[1], part.shapes[repeated]])
         if len(rows):

@@ -161,7 +161,8 @@ def _lost(rows: NDArray[np.object_], shapes: Shapes, kept: pd.Series) -> tuple[N
     """Labels and shapes of rows that were refused and have a place."""
     if len(kept) == len(rows):
         return rows[:0], shapes[:0]
-    gone = ~pd.Index(rows).isin(pd.Index(kept)) & np.isfinite(shapely.bounds(shapes)).all(axis=1)
+    there = set(kept.tolist())
+    gone = np.array([row not in there for row in rows], dtype=bool) & np.isfinite(shapely.bounds(shapes)).all(axis=1)
     return rows[gone], shapes[gone]
 
 

@@ -28,6 +28,8 @@ _COUNT = ("#f6efc0", "#cfe0a0", "#8fcb9b", "#4fae9f", "#2f7f98", "#2a4f86", "#2b
 _LEAD = ("#7a0177", "#c85a9c", "#f3b6c8", "#c9dfc4", "#73b08a", "#1f6f4a")
 _CHANGE = ("#8c2d04", "#e07b39", "#f9cfae", "#f4f4f4", "#c2d9ec", "#5b9bd0", "#0b4a8f")
 _LOST, _GAINED = ("#3d1300", ("signal lost", "信号消失")), ("#041f42", ("signal gained", "新有信号"))
+REPORTED_SINR_DB = 40.0
+"""Terminals report no SS-SINR above this, 3GPP TS 38.133 table 10.1.16.1-1."""
 _DECIBEL_STEPS = (-10.0, -3.0, -1.0, 1.0, 3.0, 10.0)
 
 
@@ -83,6 +85,13 @@ def _load_words(coverage: Coverage) -> Words:
     return f"\nload {text}", f"\n小区负荷 {text}"
 
 
+def _beyond_words(coverage: Coverage) -> Words:
+    """What values above all that terminals report are worth; nothing where there are none."""
+    if not any((layer.sinr_db > REPORTED_SINR_DB).any() for layer in coverage.layers):
+        return "", ""
+    return f"\nterminals report {REPORTED_SINR_DB:g} at most", f"\n终端至多报 {REPORTED_SINR_DB:g}"
+
+
 def _signal_scale(coverage: Coverage) -> _Scale:
     threshold = coverage.threshold_dbm
     edges = tuple(threshold + step for step in (-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0))
@@ -92,9 +101,9 @@ def _signal_scale(coverage: Coverage) -> _Scale:
 
 def _quality_scale(coverage: Coverage) -> _Scale:
     edges = (-5.0, 0.0, 5.0, 15.0, 25.0)
-    load = _load_words(coverage)
+    load, beyond = _load_words(coverage), _beyond_words(coverage)
     return _Scale(lambda layer: layer.sinr_db, edges, _QUALITY, _ranges(edges), ("SS-SINR", "SS-SINR"),
-                  ("dB" + load[0], "dB" + load[1]), _DECIBEL_STEPS, "dB")
+                  ("dB" + load[0] + beyond[0], "dB" + load[1] + beyond[1]), _DECIBEL_STEPS, "dB")
 
 
 def _chance_scale(title: Words, threshold_dbm: float, inside: bool) -> _Scale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -59,7 +60,7 @@ def collect_layers(plan: Plan) -> Json:
         "gaps_before": gap_layer(plan.gaps_before, pixel),
         "gaps_after": gap_layer(plan.gaps_after, pixel),
         "existing": existing_layer(plan.sites, plan.context.get("stations")),
-        "proposed": proposed_layer(plan.proposed, tiers, plan.demand_kind),
+        "proposed": proposed_layer(plan.proposed, tiers, plan.demand_kind, exposure_words(plan)),
         "candidates": point_layer(plan.sites[plan.sites["status"] == "candidate"], tiers),
         "refused": point_layer(plan.sites[plan.sites["status"] == "refused"], tiers),
         "tiers": [{"tier": tier, "name": name} for tier, name in tiers.items()],
@@ -69,7 +70,7 @@ def collect_layers(plan: Plan) -> Json:
 
 def tier_names(sites: gpd.GeoDataFrame) -> dict[int, str]:
     """Tier number -> name, of every tier among the sites that are not existing; best first."""
-    named = sites.loc[sites["status"] != "existing", ["tier", "tier_name"]].dropna(subset=["tier"])
+    named = sites.loc[sites["status"] != "existing", ["tier", "tier_name"]].dropna(subset=["tier"]).drop_duplicates()
     out: dict[int, str] = {}
     for tier, name in sorted({(int(t), as_text(n)) for t, n in zip(named["tier"], named["tier_name"], strict=True)}):
         out[tier] = out.get(tier) or name or f"第 {tier} 梯队"
@@ -87,8 +88,9 @@ def area_layer(areas: gpd.GeoDataFrame, tolerance_m: float, *, is_zone: bool) ->
         before, after = (as_text(row.get(f"verdict_{state}")) or "not_assessable" for state in ("before", "after"))
         place = as_text(row.get("zone_type")) if is_zone else (
             " ".join(filter(None, (as_text(row.get("county")), as_text(row.get("town"))))))
-        return {
-            "title": as_text(row.get("name")) or key, "before": before, "after": after,
+        name = as_text(row.get("name"))
+        return {  # an area named by its number alone says what it is
+            "title": name if name and name != key else f"{place} {key}".strip(), "before": before, "after": after,
             "values": [
                 place, rule_name(row.get("rule"), rules),
                 as_change(VERDICTS.get(before, before), VERDICTS.get(after, after)),
@@ -120,14 +122,25 @@ def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
     return {"fields": fields, "items": _items(gaps, tolerance_m, item, labelled=False)}
 
 
-def proposed_layer(proposed: gpd.GeoDataFrame, tiers: Mapping[int, str], demand_kind: str) -> Json:
+def exposure_words(plan: Plan) -> dict[str, str]:
+    """What the exposure screening says of proposed sites, by site id; empty where none was made."""
+    from siteplan.coverage._exposure import site_exposure
+
+    exposure = getattr(plan, "exposure", None)
+    if exposure is None:
+        return {}
+    return {str(site_id): str(words) for site_id, words in site_exposure(exposure)["flag"].items()}
+
+
+def proposed_layer(proposed: gpd.GeoDataFrame, tiers: Mapping[int, str], demand_kind: str,
+                   exposure: Mapping[str, str]) -> Json:
     """Proposed sites in order of choice, with everything the meeting asks about a site."""
     unit = DEMAND_UNITS.get(demand_kind, "")
     fields = ["站型", "优先级", "来源", "建设方式", "安装方式", "天线挂高", "服务网络", "权属单位", "主管部门", "开放要求",
-              "所属镇街", "控规单元", "地块", "估算造价", "新增覆盖", "入选理由", "站址编号"]
+              "所属镇街", "控规单元", "地块", "估算造价", "新增覆盖", "入选理由", "电磁环境筛查(估算)", "站址编号"]
     items: list[Json] = []
     for (lat, lon), key, row in _points(proposed):
-        tier = _tier(row, tiers)
+        tier = _tier(row.get("tier"), tiers)
         duty = [word for name, word in (("must_open", "应开放"), ("must_be_free", "应免费")) if _is_true(row.get(name))]
         gain = as_number(row.get("gain_demand", row.get("gain")), unit)
         share = row.get("gain_share")
@@ -143,7 +156,7 @@ def proposed_layer(proposed: gpd.GeoDataFrame, tiers: Mapping[int, str], demand_
                 as_text(row.get("town")), as_text(row.get("unit_code")), as_text(row.get("parcel_code")),
                 as_number(row.get("cost_yuan"), "元"),
                 gain + (f"(占空洞加权需求 {float(str(share)):.1%})" if gain and not is_missing(share) else ""),
-                as_text(row.get("reason")), key,
+                as_text(row.get("reason")), exposure.get(key, ""), key,
             ],
         })
     return {"fields": fields, "items": items}
@@ -159,20 +172,18 @@ def point_layer(sites: gpd.GeoDataFrame, tiers: Mapping[int, str]) -> Json:
         where title and the others are positions in ``words``.
     """
     fields = ["站型", "优先级", "来源", "天线挂高", "权属单位", "主管部门", "说明", "站址编号"]
+    kept, lats, lons = _located(sites)
+    keys = [str(key) for key in kept.index]
+    titles = [name or key for name, key in zip(_column(kept, "name"), keys, strict=True)]
+    ranks = [_tier(tier, tiers) for tier in kept["tier"].tolist()]
+    columns = (titles, _column(kept, "kind", partial(as_text, words=KINDS)), [tiers.get(rank, "") for rank in ranks],
+               _column(kept, "source", partial(as_text, words=SOURCES)),
+               _column(kept, "antenna_height_m", partial(as_number, unit="m", digits=1)),
+               *(_column(kept, name) for name in ("owner", "department", "reason")), keys)
     places: dict[str, int] = {}
-
-    def place(text: str) -> int:
-        return places.setdefault(text, len(places))
-
     rows: list[list[float | int]] = []
-    for (lat, lon), key, row in _points(sites):
-        tier = _tier(row, tiers)
-        texts = (
-            as_text(row.get("name")) or key, as_text(row.get("kind"), KINDS), tiers.get(tier, ""),
-            as_text(row.get("source"), SOURCES), as_number(row.get("antenna_height_m"), "m", 1),
-            as_text(row.get("owner")), as_text(row.get("department")), as_text(row.get("reason")), key,
-        )
-        rows.append([lat, lon, tier, *map(place, texts)])
+    for lat, lon, rank, *texts in zip(lats, lons, ranks, *columns, strict=True):
+        rows.append([lat, lon, rank, *[places.setdefault(text, len(places)) for text in texts]])
     return {"fields": fields, "words": list(places), "rows": rows}
 
 
@@ -254,13 +265,27 @@ def _geojson(shape: Any) -> Json:
 
 def _points(frame: gpd.GeoDataFrame) -> Iterable[tuple[tuple[float, float], str, Mapping[str, Any]]]:
     """``((lat, lon), key, row)`` of every row with a place, lines and areas by a point inside."""
+    kept, lats, lons = _located(frame)
+    for lat, lon, key, row in zip(lats, lons, kept.index, _rows(kept), strict=True):
+        yield (lat, lon), str(key), row
+
+
+def _located(frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[float], list[float]]:
+    """Rows with a place, their latitudes and longitudes in degrees."""
     kept = _placed(frame)
     if not len(kept):
-        return
+        return kept, [], []
     points = kept.geometry.representative_point().to_crs("EPSG:4326")
-    lats, lons = np.round(points.y.to_numpy(), 6), np.round(points.x.to_numpy(), 6)
-    for lat, lon, key, row in zip(lats, lons, kept.index, _rows(kept), strict=True):
-        yield (float(lat), float(lon)), str(key), row
+    return kept, *(np.round(part.to_numpy(), 6).tolist() for part in (points.y, points.x))
+
+
+def _column(frame: gpd.GeoDataFrame, name: str, tell: Callable[[Any], str] = as_text) -> list[str]:
+    """A column in words, each different value told once; empty texts where the table does not have it."""
+    if name not in frame:
+        return [""] * len(frame)
+    values = frame[name].tolist()
+    told = {value: tell(value) for value in set(values)}
+    return [told[value] for value in values]
 
 
 def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
@@ -269,8 +294,7 @@ def _rows(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     return out
 
 
-def _tier(row: Mapping[str, Any], tiers: Mapping[int, str]) -> int:
-    value = row.get("tier")
+def _tier(value: Any, tiers: Mapping[int, str]) -> int:
     return 0 if is_missing(value) or not tiers else int(float(str(value)))
 
 

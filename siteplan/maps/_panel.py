@@ -120,15 +120,32 @@ def list_statements(plan: Plan) -> list[str]:
 
 
 def _calibration_lines(plan: Plan) -> list[LedgerLine]:
-    """What the ledger says of the calibration that the study names: used (first line a note), or refused."""
+    """What the ledger says of the calibration that the study names.
+
+    The first line is ``refused``, or a ``note``: ``value`` has how many of how many existing sectors take it, ``row``
+    the site types whose new sites do.
+    """
     return [line for line in plan.ledger or () if line.layer == "study" and line.field == "coverage.calibration"]
+
+
+def _calibrated(plan: Plan) -> bool:
+    """Whether a sector of the plan takes the calibration: an existing one, or one of a proposed site."""
+    first = next(iter(_calibration_lines(plan)), None)
+    if first is None or first.action != "note":
+        return False
+    return not first.value.startswith("0/") or _calibrated_sites(plan, first) > 0
+
+
+def _calibrated_sites(plan: Plan, line: LedgerLine) -> int:
+    """How many proposed sites take the calibration, by the site types that its first ledger line names."""
+    return int(("site_types." + plan.proposed["kind"].astype("str")).isin(line.row.split("、")).sum())
 
 
 def _sigma_meaning(plan: Plan) -> str:
     sigma = float(_settings(plan.parameters, "coverage").get("model_sigma_db") or 0.0)
     error = f"与模型误差 {sigma:g} dB 的合成标准差" if sigma > 0 else "标准差,未计模型误差"
-    if any(line.action == "note" for line in _calibration_lines(plan)):
-        return f"校正模型在实测数据上误差的标准差(校正频段以外:阴影衰落{error})"
+    if _calibrated(plan):
+        return f"校正模型在实测数据上误差的标准差(不用校正的扇区:阴影衰落{error})"
     return f"阴影衰落{error}"
 
 
@@ -137,9 +154,15 @@ def _calibration_statements(plan: Plan) -> list[str]:
     lines = _calibration_lines(plan)
     if not lines:
         return ["模型未用本地测量校正。"]
-    lead = "校正模型" if lines[0].action == "note" else "没有采用校正模型"
-    return [f"{lead}“{as_text(lines[0].file)}”:{as_text(lines[0].reason)}。",
-            *(f"{as_text(line.reason)}({as_text(line.value)})。" for line in lines[1:])]
+    name, more = as_text(lines[0].file), [f"{as_text(line.reason)}({as_text(line.value)})。" for line in lines[1:]]
+    if _calibrated(plan):
+        new = f",规划站址 {len(plan.proposed)} 处中的 {_calibrated_sites(plan, lines[0])} 处" if len(plan.proposed) else ""
+        lead = f"校正模型“{name}”(现有室外扇区 {as_text(lines[0].value)} 个{new}):{as_text(lines[0].reason)}。"
+    elif lines[0].action == "note":
+        lead = f"没有采用校正模型“{name}”:现有扇区没有一个适用,也没有规划适用的站址。"
+    else:
+        lead = f"没有采用校正模型“{name}”:{as_text(lines[0].reason)}。"
+    return [lead, *more]
 
 
 def _exposure_statements(plan: Plan) -> list[str]:

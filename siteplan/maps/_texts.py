@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
 from siteplan.gaps import VERDICT_ZH
 from siteplan.plan import percent_down
+from siteplan.tables import read_table
 
 VERDICTS = VERDICT_ZH
 KINDS = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
@@ -23,7 +22,7 @@ SOURCES = {"facility": "公共设施", "pole": "路灯杆", "building": "建筑�
 DEMAND_UNITS = {"people": "人", "floor_area_m2": "m² 建筑面积", "area_m2": "m²"}
 DEMAND_NAMES = {"people": "人口", "floor_area_m2": "建筑面积", "area_m2": "面积"}
 
-_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&$`=(@\u2028\u2029"}
+_UNSAFE = {char: f"\\u{ord(char):04x}" for char in "<>&$`=(@\u2028\u2029"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,7 @@ def rule_words() -> dict[str, RuleWords]:
     >>> rule_words()["area_share_95"].measure
     'area_share'
     """
-    text = files("siteplan").joinpath("tables/rules.toml").read_text(encoding="utf-8")
-    return {key: RuleWords(entry["zh"], entry["measure"]) for key, entry in tomllib.loads(text)["rules"].items()}
+    return {key: RuleWords(entry["zh"], entry["measure"]) for key, entry in read_table("rules")["rules"].items()}
 
 
 def rule_name(rule: Any, rules: Mapping[str, RuleWords]) -> str:
@@ -122,4 +120,7 @@ def as_json(data: Any) -> str:
     >>> as_json({"name": "</script>${1}"})
     '{"name":"\\u003c/script\\u003e\\u0024{1}"}'
     """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(_UNSAFE)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for char, escape in _UNSAFE.items():
+        text = text.replace(char, escape)
+    return text

@@ -178,7 +178,7 @@ def area_probability(margin_db: ArrayLike, sigma_db: ArrayLike, exponent: ArrayL
     Returns
     -------
     ndarray of float64
-        0..1; NaN where an argument is NaN.
+        Share of the cell, 0..1; NaN for NaN.
 
     Raises
     ------

@@ -23,8 +23,8 @@ _OPEN = ("open", "water")
 _BUILT = ("urban", "suburban", "forest")
 
 _CLUTTER_INSIDE: Mapping[str, bool] = MappingProxyType({
-    "uma": True, "umi": True, "rma": True, "inh": True, "okumura_hata": True, "cost231_hata": True, "spm": True,
-    "free_space": False, "terrain": False,
+    "uma": True, "umi": True, "rma": True, "inh": True, "okumura_hata": True, "cost231": True, "spm": True,
+    "p2108": True, "free_space": False, "terrain": False,
 })  # True: fitted to measurements among buildings, or with a clutter term of its own
 
 
@@ -62,15 +62,45 @@ def statistical_clutter_db(freq_ghz: ArrayLike, d_km: ArrayLike, percent: ArrayL
                       0.0)
 
 
+def statistical_clutter_sigma_db(freq_ghz: ArrayLike, d_km: ArrayLike) -> Floats:
+    """Standard deviation over places of :func:`statistical_clutter_db`, ITU-R P.2108-1 section 3.2, dB.
+
+    From 6 dB of short paths towards 4 dB of long ones; beyond 2 km it stays, as the loss does.
+
+    Parameters
+    ----------
+    freq_ghz, d_km : array_like
+        As in :func:`statistical_clutter_db`.
+
+    Returns
+    -------
+    ndarray of float64
+        dB; NaN where an argument is NaN.
+
+    Examples
+    --------
+    >>> statistical_clutter_sigma_db(3.5, [0.25, 1.0, 5.0]).round(2).tolist()
+    [5.98, 4.3, 4.01]
+    """
+    freq, d = floats(freq_ghz, d_km)
+    return _statistical_parts(freq, np.minimum(d, SATURATED_KM))[1]
+
+
 def _statistical_db(freq: Floats, d_km: Floats, percent: Floats) -> Floats:
     """Formula of P.2108-1 section 3.2 without its upper limit, dB."""
+    median, sigma = _statistical_parts(freq, d_km)
+    return np.asarray(median + sigma * ndtri(percent / 100.0))
+
+
+def _statistical_parts(freq: Floats, d_km: Floats) -> tuple[Floats, Floats]:
+    """Median and standard deviation of P.2108-1 section 3.2 at a distance, dB."""
     log_f = np.log10(freq)
     long_db = -2.0 * np.log10(10.0 ** (-5.0 * log_f - 12.5) + 10.0**-16.5)
     short_db = 32.98 + 23.9 * np.log10(np.maximum(d_km, 1e-3)) + 3.0 * log_f
     long_share, short_share = 10.0 ** (-0.2 * long_db), 10.0 ** (-0.2 * short_db)
     both = long_share + short_share
     sigma = np.sqrt((4.0**2 * long_share + 6.0**2 * short_share) / both)
-    return np.asarray(-5.0 * np.log10(both) + sigma * ndtri(percent / 100.0))
+    return np.asarray(-5.0 * np.log10(both)), np.asarray(sigma)
 
 
 def height_gain_db(freq_ghz: ArrayLike, h_m: ArrayLike, clutter_height_m: ArrayLike, kind: str = "urban",
@@ -121,7 +151,7 @@ def clutter_applies(model: str, los: ArrayLike) -> NDArray[np.bool_]:
     ----------
     model : str
         ``free_space`` or ``terrain`` (free space and diffraction of the ground), which know no clutter; a model of TR
-        38.901, ``okumura_hata``, ``cost231_hata`` or ``spm``, which contain it.
+        38.901, ``okumura_hata``, ``cost231``, ``spm`` or ``p2108``, which contain it.
     los : array_like of bool
         True where the terminal sees the antenna over the clutter: nothing then stands in the way.
 

@@ -41,8 +41,22 @@ def knife_edge_nu(loss_db: ArrayLike) -> Floats:
     return np.asarray(np.maximum((ratio**2 - 1.0) / (2.0 * ratio) + 0.1, -0.78))
 
 
+def edge_correction_db(d_km: ArrayLike) -> Floats:
+    """Bullington's addition ``c = 10 + 0.02 D`` to a path of D km whose equivalent edge loses much (ITU-R P.526), dB.
+
+    Examples
+    --------
+    >>> edge_correction_db([0.0, 5.0]).tolist()
+    [10.0, 10.1]
+    """
+    (length,) = floats(d_km)
+    return np.asarray(10.0 + 0.02 * length)
+
+
 def edge_loss_db(nu: ArrayLike, d_km: ArrayLike) -> Floats:
     """Loss of a path whose equivalent edge has ``nu``: ``J + (1 - exp(-J/6)) (10 + 0.02 D)`` (ITU-R P.526), dB.
+
+    J is :func:`knife_edge_loss_db`, the second bracket :func:`edge_correction_db`.
 
     Parameters
     ----------
@@ -62,9 +76,8 @@ def edge_loss_db(nu: ArrayLike, d_km: ArrayLike) -> Floats:
     >>> edge_loss_db([-1.0, 0.0, 2.0], 3.0).round(3).tolist()
     [0.0, 12.412, 28.682]
     """
-    (length,) = floats(d_km)
     knife = knife_edge_loss_db(nu)
-    return np.asarray(knife + (1.0 - np.exp(-knife / 6.0)) * (10.0 + 0.02 * length))
+    return np.asarray(knife + (1.0 - np.exp(-knife / 6.0)) * edge_correction_db(d_km))
 
 
 class Profile(NamedTuple):
@@ -121,6 +134,21 @@ def edge_nu(over_m: ArrayLike, d_1_km: ArrayLike, d_2_km: ArrayLike) -> Floats:
     """
     over, d_1, d_2 = floats(over_m, d_1_km, d_2_km)
     return np.asarray(over * np.sqrt(0.002 * (d_1 + d_2) / (LIGHT_METRES_GHZ * d_1 * d_2)))
+
+
+def fresnel_radius_m(d_1_km: ArrayLike, d_2_km: ArrayLike, freq_ghz: ArrayLike) -> Floats:
+    """Radius of the first Fresnel zone at a point ``d_1_km`` and ``d_2_km`` from the two ends (ITU-R P.526), m.
+
+    ``sqrt(1000 lambda d1 d2 / (d1 + d2))`` with lambda = 0.2998 m / f; 0 where both ends are one point.
+
+    Examples
+    --------
+    >>> fresnel_radius_m([0.0, 0.5], [1.0, 0.5], 3.5).round(2).tolist()
+    [0.0, 4.63]
+    """
+    d_1, d_2, freq = floats(d_1_km, d_2_km, freq_ghz)
+    apart = np.where(d_1 + d_2 == 0.0, 1.0, d_1 + d_2)
+    return np.asarray(np.sqrt(1000.0 * LIGHT_METRES_GHZ / freq * d_1 * d_2 / apart))
 
 
 def equivalent_nu(profile: Profile) -> float:
@@ -183,16 +211,10 @@ def bullington_loss_db(d_km: ArrayLike, h_amsl_m: ArrayLike, h_tx_amsl_m: float,
 
     Parameters
     ----------
-    d_km : array_like, shape (points,)
-        Distances of the profile points, rising, first the transmitter and last the receiver, km.
-    h_amsl_m : array_like, shape (points,)
-        Ground above sea level at these points, m (the two ends are not obstacles).
-    h_tx_amsl_m, h_rx_amsl_m : float
-        Antennas above sea level, m.
+    d_km, h_amsl_m, h_tx_amsl_m, h_rx_amsl_m, earth_radius_km
+        As in :func:`bullington_nu`.
     freq_ghz : float
         Frequency, GHz; the wavelength is 0.2998 / f.
-    earth_radius_km : float
-        Effective Earth radius, km.
 
     Returns
     -------
@@ -202,7 +224,7 @@ def bullington_loss_db(d_km: ArrayLike, h_amsl_m: ArrayLike, h_tx_amsl_m: float,
     Raises
     ------
     ModelError
-        When the profile is not two equally long sequences of two points or more, or the distances do not rise.
+        As in :func:`bullington_nu`.
 
     Examples
     --------

@@ -83,7 +83,7 @@ def cost231_hata_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h
     Returns
     -------
     ndarray of float64
-        Loss, dB; NaN where an argument is NaN. ``validity("cost231_hata", ...)`` tells which range is left.
+        Loss, dB; NaN where an argument is NaN. ``validity("cost231", ...)`` tells which range is left.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def cost231_hata_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h
 
     Notes
     -----
-    COST 231 final report, chapter 4. The bands of 2.6 GHz and above lie outside; calibration mends the offset.
+    COST 231 final report, chapter 4. The bands of 2.6 GHz and above lie outside; calibration mends the offset. As the
+    model ``cost231`` of :func:`path_loss_db` it never falls below free space.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What sight does to the median loss: LOS probability, shadow fading of TR 38.901, and the blend of both states."""
+"""What sight does to the median loss: LOS probability, shadow fading, and the blend of both states."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from siteplan.radio._arrays import Floats, by_sight, floats, known_word, within
-from siteplan.radio._terrestrial import breakpoint_m, known_model, path_loss_db
+from siteplan.radio._clutter import statistical_clutter_sigma_db
+from siteplan.radio._terrestrial import breakpoint_m, known_model, path_loss_db, slope_distance_m
 
-_SIGMA_DB: Mapping[str, tuple[float, float, float]] = MappingProxyType(
-    {"uma": (4.0, 4.0, 6.0), "umi": (4.0, 4.0, 7.82), "rma": (4.0, 6.0, 8.0), "inh": (3.0, 3.0, 8.03)}
-)  # line of sight before and beyond the breakpoint, no line of sight
+_SIGMA_DB: Mapping[str, tuple[float, float, float]] = MappingProxyType({
+    "uma": (4.0, 4.0, 6.0), "umi": (4.0, 4.0, 7.82), "rma": (4.0, 6.0, 8.0), "inh": (3.0, 3.0, 8.03),
+    "cost231": (6.0, 6.0, 6.0), "free_space": (4.0, 4.0, 6.0), "p2108": (4.0, 4.0, np.nan),
+})  # line of sight before and beyond the breakpoint, no line of sight; NaN: depends on the distance
 
 _CORRELATION_M: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"uma": (37.0, 50.0), "umi": (10.0, 13.0), "rma": (37.0, 120.0), "inh": (10.0, 6.0), "indoor": (7.0, 7.0)}
 )  # line of sight, no line of sight
+
+
+_TABLED = tuple(name for name, sigma in _SIGMA_DB.items() if not np.isnan(sigma).any())
 
 
 def _office_sight(d: Floats, office: str) -> Floats:
@@ -36,11 +41,12 @@ def los_probability(model: str, d_2d_m: ArrayLike, h_ut_m: ArrayLike, office: st
     Parameters
     ----------
     model : str
-        ``uma``, ``umi``, ``rma`` (outdoor terminals) or ``inh``.
+        ``uma``, ``umi``, ``rma`` (outdoor terminals) or ``inh``; ``cost231``, ``p2108`` and ``free_space``, which state
+        none, take that of ``uma``.
     d_2d_m : array_like
         Horizontal distance, m; for terminals in buildings the part outdoors.
     h_ut_m : array_like
-        Height of the terminal, m; matters to ``uma`` above 13 m only.
+        Height of the terminal, m; matters above 13 m only, and to ``umi``, ``rma`` and ``inh`` not at all.
     office : str
         ``mixed`` or ``open``; matters to ``inh`` only.
 
@@ -68,34 +74,78 @@ def los_probability(model: str, d_2d_m: ArrayLike, h_ut_m: ArrayLike, office: st
     if model == "inh":
         return np.where(gap, np.nan, _office_sight(d, office))
     near = np.maximum(d, 18.0)
-    fall = 63.0 if model == "uma" else 36.0
+    fall = 36.0 if model == "umi" else 63.0
     share = 18.0 / near + np.exp(-near / fall) * (1.0 - 18.0 / near)
-    if model == "uma":
+    if model != "umi":
         lift = (np.maximum(h_ut - 13.0, 0.0) / 10.0) ** 1.5
         share = share * (1.0 + lift * 1.25 * (near / 100.0) ** 3 * np.exp(-near / 150.0))
     return np.where(gap, np.nan, np.where(d <= 18.0, 1.0, np.minimum(share, 1.0)))
 
 
 def shadow_sigma_db(model: str, los: ArrayLike, beyond_breakpoint: ArrayLike = False) -> Floats:
-    """Standard deviation of shadow fading, TR 38.901 table 7.4.1-1, dB; NaN where a flag is NaN.
+    """Standard deviation of shadow fading that a table gives, TR 38.901 table 7.4.1-1, dB; NaN where a flag is NaN.
 
     Parameters
     ----------
     model : str
-        ``uma``, ``umi``, ``rma`` or ``inh``.
+        ``uma``, ``umi``, ``rma`` or ``inh``. Free space knows no fading: ``free_space`` takes that of ``uma``, and
+        ``cost231``, one formula for both states, that of ``uma`` without sight. ``p2108`` has none here, see
+        :func:`fading_sigma_db`.
     los : array_like of bool
     beyond_breakpoint : array_like of bool
         True beyond the breakpoint distance; matters to ``rma`` with line of sight only.
+
+    Raises
+    ------
+    ModelError
+        For an unknown model, and for ``p2108``, whose deviation depends on frequency and distance.
 
     Examples
     --------
     >>> float(shadow_sigma_db("uma", True)), float(shadow_sigma_db("umi", False))
     (4.0, 7.82)
     """
-    near, far, blocked = _SIGMA_DB[known_model(model)]
+    near, far, blocked = _SIGMA_DB[known_word(known_model(model), _TABLED, "model with a table of fading")]
     beyond = np.asarray(beyond_breakpoint, np.float64)
     clear = by_sight(beyond, np.asarray(far), np.asarray(near))
     return by_sight(los, clear, np.where(np.isnan(beyond), np.nan, blocked))
+
+
+def fading_sigma_db(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike,
+                    h_ut_m: ArrayLike) -> tuple[Floats, Floats]:
+    """Standard deviation of the fading of a model with line of sight and without, at distances, dB.
+
+    Parameters
+    ----------
+    model : str
+        As in :func:`path_loss_db`.
+    d_2d_m, freq_ghz, h_bs_m, h_ut_m : array_like
+        As in :func:`path_loss_db`.
+
+    Returns
+    -------
+    tuple of ndarray of float64
+        With sight and without: :func:`shadow_sigma_db` before and beyond the breakpoint; of ``p2108`` that of ``uma``
+        with sight, and :func:`statistical_clutter_sigma_db` without. NaN where an argument is NaN.
+
+    Raises
+    ------
+    ModelError
+        For an unknown model.
+
+    Examples
+    --------
+    >>> [float(sigma.round(2)) for sigma in fading_sigma_db("rma", 9000.0, 0.7, 35.0, 1.5)]
+    [6.0, 8.0]
+    >>> [float(sigma.round(2)) for sigma in fading_sigma_db("p2108", 1000.0, 3.5, 25.0, 1.5)]
+    [4.0, 4.3]
+    """
+    d, edge = np.broadcast_arrays(*floats(d_2d_m, breakpoint_m(model, freq_ghz, h_bs_m, h_ut_m)))
+    beyond = np.where(np.isnan(d) | np.isnan(edge), np.nan, (d > edge).astype(np.float64))
+    if model != "p2108":
+        return shadow_sigma_db(model, True, beyond), shadow_sigma_db(model, False, beyond)
+    spread = statistical_clutter_sigma_db(freq_ghz, slope_distance_m(d_2d_m, h_bs_m, h_ut_m) / 1000.0)
+    return shadow_sigma_db("uma", True, beyond), np.asarray(spread + 0.0 * beyond)
 
 
 def shadow_correlation_m(model: str, los: ArrayLike) -> Floats:
@@ -168,10 +218,8 @@ def _blend(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike
     weight = within(building_weight, 0.0, 1.0, "the building weight")
     los = path_loss_db(model, d_2d_m, freq_ghz, h_bs_m, h_ut_m, True)
     nlos = path_loss_db(model, d_2d_m, freq_ghz, h_bs_m, h_ut_m, False)
-    (d,) = floats(d_2d_m)
-    beyond = d > breakpoint_m(model, freq_ghz, h_bs_m, h_ut_m)
-    sigmas = shadow_sigma_db(model, True, beyond), shadow_sigma_db(model, False, beyond)
-    share = los_probability(model, d, h_ut_m)
+    sigmas = fading_sigma_db(model, d_2d_m, freq_ghz, h_bs_m, h_ut_m)
+    share = los_probability(model, d_2d_m, h_ut_m)
     return (mixture_db(weight + (1.0 - weight) * share, (los, nlos), sigmas),
             mixture_db((1.0 - weight) * share, (los, nlos), sigmas))
 
@@ -180,14 +228,14 @@ def sight_loss_db(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: Ar
                   building_weight: ArrayLike) -> tuple[Floats, Floats]:
     """Loss of pixels in the clear and of pixels blocked by the top surface, sight being trusted by a weight.
 
-    With weight b and ``mix = P_LOS PL_LOS + (1 - P_LOS) PL_NLOS`` (TR 38.901): ``clear = b PL_LOS + (1-b) mix`` and
-    ``blocked = b PL_NLOS + (1-b) mix``. At b = 1 the surface decides alone, at b = 0 it says nothing and both are
-    the mean over the LOS probability.
+    With weight b and ``mix = P_LOS PL_LOS + (1 - P_LOS) PL_NLOS`` (P_LOS of TR 38.901):
+    ``clear = b PL_LOS + (1-b) mix`` and ``blocked = b PL_NLOS + (1-b) mix``. At b = 1 the surface decides alone, at
+    b = 0 it says nothing and both are the mean over the LOS probability.
 
     Parameters
     ----------
     model : str
-        ``uma``, ``umi``, ``rma`` or ``inh`` (mixed office).
+        As in :func:`path_loss_db`; ``inh`` is a mixed office.
     d_2d_m, freq_ghz, h_bs_m, h_ut_m : array_like
         As in :func:`path_loss_db`.
     building_weight : array_like

@@ -1,4 +1,4 @@
-"""Path loss of 3GPP TR 38.901 table 7.4.1-1: urban macro, street canyon, rural macro, indoor office."""
+"""Path loss by model: 3GPP TR 38.901 table 7.4.1-1, COST 231-Hata, free space alone and with the clutter of P.2108."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from siteplan.constants import SPEED_OF_LIGHT_38901_M_S
 from siteplan.radio._arrays import NEAREST_M, Floats, by_sight, floats, known_word
+from siteplan.radio._clutter import add_clutter_db, statistical_clutter_db
+from siteplan.radio._empirical import cost231_hata_db
 
 PathLoss = Callable[[ArrayLike, ArrayLike, ArrayLike, ArrayLike, ArrayLike], Floats]
 
@@ -41,7 +43,7 @@ def breakpoint_m(model: str, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: Arr
     Parameters
     ----------
     model : str
-        ``uma``, ``umi``, ``rma`` or ``inh`` (which has none: ``inf``).
+        ``uma``, ``umi``, ``rma``; the other models of :func:`path_loss_db` have none: ``inf``.
     freq_ghz, h_bs_m, h_ut_m : array_like
         Frequency in GHz; heights above ground in m.
 
@@ -57,7 +59,7 @@ def breakpoint_m(model: str, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: Arr
     """
     freq, h_bs, h_ut = floats(freq_ghz, h_bs_m, h_ut_m)
     per_metre = freq * 1e9 / SPEED_OF_LIGHT_38901_M_S
-    if known_model(model) == "inh":
+    if known_model(model) not in ("uma", "umi", "rma"):
         return np.where(np.isnan(freq + h_bs + h_ut), np.nan, np.inf)
     if model == "rma":
         return 2.0 * np.pi * h_bs * h_ut * per_metre
@@ -129,23 +131,62 @@ def _inh_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: A
     return by_sight(los, clear, np.maximum(clear, blocked))
 
 
-MODELS: Mapping[str, PathLoss] = MappingProxyType({"uma": _uma_db, "umi": _umi_db, "rma": _rma_db, "inh": _inh_db})
+def _free_space_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike,
+                   los: ArrayLike) -> Floats:
+    """Free space over the slope distance, with sight and without, dB."""
+    d_2d, freq, h_bs, h_ut = floats(d_2d_m, freq_ghz, h_bs_m, h_ut_m)
+    free = free_space_loss_db(_distances(d_2d, h_bs, h_ut)[1], freq)
+    return by_sight(los, free, free)
+
+
+def _p2108_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike, los: ArrayLike) -> Floats:
+    """Free space; without sight the clutter of ITU-R P.2108-1 section 3.2 at half of all places is added, dB."""
+    free = _free_space_db(d_2d_m, freq_ghz, h_bs_m, h_ut_m, los)
+    clutter = statistical_clutter_db(freq_ghz, slope_distance_m(d_2d_m, h_bs_m, h_ut_m) / 1000.0)
+    return add_clutter_db("free_space", free, clutter, los)
+
+
+def _cost231_db(d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike,
+                los: ArrayLike) -> Floats:
+    """COST 231-Hata of a medium city, with sight and without; never below free space, dB."""
+    free = _free_space_db(d_2d_m, freq_ghz, h_bs_m, h_ut_m, los)
+    return np.asarray(np.maximum(cost231_hata_db(d_2d_m, freq_ghz, h_bs_m, h_ut_m), free))
+
+
+MODELS: Mapping[str, PathLoss] = MappingProxyType({
+    "uma": _uma_db, "umi": _umi_db, "rma": _rma_db, "inh": _inh_db, "cost231": _cost231_db, "p2108": _p2108_db,
+    "free_space": _free_space_db,
+})
 """Path-loss models by name; each is ``f(d_2d_m, freq_ghz, h_bs_m, h_ut_m, los) -> dB``."""
 
 
+def slope_distance_m(d_2d_m: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike) -> Floats:
+    """Distance from antenna to terminal as the outdoor models take it: over 10 m of ground at least, m.
+
+    Examples
+    --------
+    >>> slope_distance_m([3.0, 30.0], 41.5, 1.5).round(2).tolist()
+    [41.23, 50.0]
+    """
+    return _distances(*floats(d_2d_m, h_bs_m, h_ut_m))[1]
+
+
 def known_model(model: str) -> str:
-    """Return the name, or raise a ModelError that lists the models of TR 38.901."""
+    """Return the name, or raise a ModelError that lists the path-loss models."""
     return known_word(model, MODELS, "path-loss model")
 
 
 def path_loss_db(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLike, h_ut_m: ArrayLike,
                  los: ArrayLike) -> Floats:
-    """Median path loss of 3GPP TR 38.901, table 7.4.1-1.
+    """Median path loss of a model.
 
     Parameters
     ----------
     model : str
-        ``uma`` (urban macro), ``umi`` (street canyon), ``rma`` (rural macro) or ``inh`` (indoor office).
+        Of 3GPP TR 38.901, table 7.4.1-1: ``uma`` (urban macro), ``umi`` (street canyon), ``rma`` (rural macro) or
+        ``inh`` (indoor office). Besides: ``cost231`` (:func:`cost231_hata_db` of a medium city, never below free
+        space; the same with sight and without, for it was fitted to both), ``free_space`` (the same with and without)
+        and ``p2108`` (free space; without sight :func:`statistical_clutter_db` at half of all places is added).
     d_2d_m : array_like
         Horizontal distance, m. Below 10 m, where the text begins, the loss of 10 m is returned (``inh``: below a
         slope distance of 1 m that of 1 m).
@@ -160,7 +201,7 @@ def path_loss_db(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: Arr
     Returns
     -------
     ndarray of float64
-        Loss, dB, of the broadcast shape; NaN where an argument is NaN. Outside the validity of the table the
+        Loss, dB, of the broadcast shape; NaN where an argument is NaN. Outside the validity of the model the
         formula's number is returned.
 
     Raises

@@ -40,10 +40,18 @@ VALIDITY_WORDS: Mapping[Validity, str] = MappingProxyType({
 """What each bit means, for messages."""
 
 
+MODEL_WORDS: Mapping[str, str] = MappingProxyType({
+    "uma": "TR 38.901 城区宏站 UMa", "umi": "TR 38.901 城区微站 UMi", "rma": "TR 38.901 农村宏站 RMa",
+    "inh": "TR 38.901 室内办公 InH", "cost231": "COST231-Hata（中等城市）", "p2108": "自由空间＋P.2108 统计地物损耗",
+    "free_space": "自由空间（ITU-R P.525）", "okumura_hata": "Okumura-Hata",
+})
+"""Name of each model, for messages and pictures."""
+
+
 class _Ranges(NamedTuple):
     """Ranges of a model, both ends within; distance by sight (with, without), m, the slope distance if ``slope``."""
 
-    nearest_m: float
+    nearest_m: tuple[float, float]
     farthest_m: tuple[float, float]
     mast_m: tuple[float, float]
     terminal_m: tuple[float, float]
@@ -52,15 +60,18 @@ class _Ranges(NamedTuple):
 
 
 _ANY = (-np.inf, np.inf)
-_HATA = ((20_000.0, 20_000.0), (30.0, 200.0), (1.0, 10.0))
+_ENDLESS = (np.inf, np.inf)
+_HATA = ((1000.0, 1000.0), (20_000.0, 20_000.0), (30.0, 200.0), (1.0, 10.0))
 _RANGES: Mapping[str, _Ranges] = MappingProxyType({
-    "uma": _Ranges(10.0, (5000.0, 5000.0), (25.0, 25.0), (1.5, 22.5), (0.5, 100.0)),
-    "umi": _Ranges(10.0, (5000.0, 5000.0), (10.0, 10.0), (1.5, 22.5), (0.5, 100.0)),
-    "rma": _Ranges(10.0, (10_000.0, 5000.0), (10.0, 150.0), (1.0, 10.0), (0.5, 30.0)),
-    "inh": _Ranges(1.0, (150.0, 150.0), _ANY, _ANY, (0.5, 100.0), slope=True),
-    "okumura_hata": _Ranges(1000.0, *_HATA, (0.15, 1.5)),
-    "cost231_hata": _Ranges(1000.0, *_HATA, (1.5, 2.0)),
-})  # TR 38.901 table 7.4.1-1; COST 231 final report, chapter 4
+    "uma": _Ranges((10.0, 10.0), (5000.0, 5000.0), (25.0, 25.0), (1.5, 22.5), (0.5, 100.0)),
+    "umi": _Ranges((10.0, 10.0), (5000.0, 5000.0), (10.0, 10.0), (1.5, 22.5), (0.5, 100.0)),
+    "rma": _Ranges((10.0, 10.0), (10_000.0, 5000.0), (10.0, 150.0), (1.0, 10.0), (0.5, 30.0)),
+    "inh": _Ranges((1.0, 1.0), (150.0, 150.0), _ANY, _ANY, (0.5, 100.0), slope=True),
+    "okumura_hata": _Ranges(*_HATA, (0.15, 1.5)),
+    "cost231": _Ranges(*_HATA, (1.5, 2.0)),
+    "p2108": _Ranges((10.0, 250.0), _ENDLESS, _ANY, _ANY, (0.5, 67.0)),
+    "free_space": _Ranges((10.0, 10.0), _ENDLESS, _ANY, _ANY, _ANY),
+})  # TR 38.901 table 7.4.1-1; COST 231 final report, chapter 4; ITU-R P.2108-1 section 3.2; 10 m: see NEAREST_M
 
 
 def _outside(value: Floats, ends: tuple[float, float]) -> NDArray[np.bool_]:
@@ -74,11 +85,12 @@ def validity(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLi
     Parameters
     ----------
     model : str
-        ``uma``, ``umi``, ``rma``, ``inh``, ``okumura_hata`` or ``cost231_hata``.
+        As in :func:`path_loss_db`, or ``okumura_hata``.
     d_2d_m, freq_ghz, h_bs_m, h_ut_m : array_like
         As in :func:`path_loss_db`.
     los : array_like of bool
-        Matters to ``rma``, which reaches 10 km with and 5 km without line of sight.
+        Matters to ``rma``, which reaches 10 km with and 5 km without line of sight, and to ``p2108``, whose clutter
+        is stated from 250 m on.
 
     Returns
     -------
@@ -105,7 +117,7 @@ def validity(model: str, d_2d_m: ArrayLike, freq_ghz: ArrayLike, h_bs_m: ArrayLi
     d, freq, h_bs, h_ut, sight = np.broadcast_arrays(*floats(d_2d_m, freq_ghz, h_bs_m, h_ut_m, los))
     length = np.hypot(d, h_bs - h_ut) if ranges.slope else d
     tests = {
-        Validity.NEAR: length < ranges.nearest_m,
+        Validity.NEAR: length < by_sight(sight, *ranges.nearest_m),
         Validity.FAR: length > by_sight(sight, *ranges.farthest_m),
         Validity.MAST: _outside(h_bs, ranges.mast_m),
         Validity.TERMINAL: _outside(h_ut, ranges.terminal_m),

@@ -159,11 +159,11 @@ def _tighten_bound(matrix: sp.csc_matrix, weight: np.ndarray, served: float, max
     """
     degree = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1.0)
     lam = weight / degree
-    best, best_lam = np.inf, lam
+    best, best_lam, turned = np.inf, lam, matrix.T
     count = min(max_sites, matrix.shape[1])
     scale, stale = 1.0, 0
     for _ in range(BOUND_PASSES):
-        profit = matrix.T @ lam
+        profit = turned @ lam
         value = float((weight - lam).sum()) + _best_total(profit, max_sites, cost, budget)
         if value < best:
             best, best_lam, stale = value, lam, 0
@@ -174,7 +174,7 @@ def _tighten_bound(matrix: sp.csc_matrix, weight: np.ndarray, served: float, max
         top = np.zeros(len(profit))
         top[np.argpartition(-profit, count - 1)[:count] if count else []] = 1.0
         slope = matrix @ top - 1.0
-        norm = float(slope @ slope)
+        norm = float(np.square(slope).sum())  # whole numbers: exact in any order, and no threads start for it
         if norm <= 0 or value - served <= 1e-9 * max(1.0, served) or scale < 1e-3:
             break
         lam = np.clip(lam - scale * (value - served) / norm * slope, 0.0, weight)

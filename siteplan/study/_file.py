@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,23 +17,18 @@ from siteplan.coverage._antennas import SsbBeam
 from siteplan.errors import Problem, StudyError
 from siteplan.gaps import load_rules
 from siteplan.layers.where import nearest_field, override_keys
-from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, EquipmentParams, LayerSource, StudyParams
+from siteplan.params import (
+    LAYER_NAMES,
+    RASTER_LAYERS,
+    REQUIRED_PAIRS,
+    EquipmentParams,
+    ExposureParams,
+    LayerSource,
+    StudyParams,
+)
 from siteplan.study._calibration import check_calibration
 from siteplan.study._equipment import check_equipment, entry_keys
-
-_FAULTS = {
-    "int_type": "应为整数", "int_parsing": "应为整数", "int_from_float": "应为整数,不带小数", "int_parsing_size": "整数太大",
-    "float_type": "应为数(不加引号)", "float_parsing": "应为数(不加引号)", "finite_number": "应为有限的数",
-    "bool_type": "应为 true 或 false(不加引号)", "bool_parsing": "应为 true 或 false(不加引号)",
-    "string_type": "应为文字(加引号)", "list_type": "应为列表,如 [\"甲\", \"乙\"]",
-    "dict_type": "应为表(键 = 值)", "model_type": "应为表(键 = 值)", "model_attributes_type": "应为表(键 = 值)",
-    "greater_than_equal": "不得小于 {ge:.10g}", "greater_than": "须大于 {gt:.10g}",
-    "less_than_equal": "不得大于 {le:.10g}", "less_than": "须小于 {lt:.10g}",
-    "literal_error": "只能写 {expected}", "too_short": "不能为空,至少 {min_length} 个",
-    "too_long": "至多 {max_length} 个", "string_too_short": "不能为空,至少 {min_length} 个字",
-    "string_too_long": "至多 {max_length} 个字",
-}
-"""What each kind of pydantic fault says to a planner, with the bound of its context."""
+from siteplan.study._faults import value_fault, written
 
 
 @dataclass(frozen=True)
@@ -109,6 +103,8 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
         faults = [_named(fault, layers) for fault in error.errors()]
         problems += dict.fromkeys(_as_problem(fault, file) for fault in faults if not _is_echo(fault))
         params = None
+    if params is not None and equipment is not None:
+        problems += _exposure_problems(params.exposure, equipment, file)
     if problems or params is None or equipment is None:
         raise StudyError("研究文件不能使用:", problems)
     return params, equipment, calibration
@@ -124,6 +120,14 @@ def _checked_equipment(table: object, file: str, root: Path) -> tuple[Equipment 
         return None, []
     equipment, problems, faults = check_equipment(params, root, file)
     return equipment, [*problems, *dict.fromkeys(_as_problem(fault, file) for fault in faults)]
+
+
+def _exposure_problems(params: ExposureParams, equipment: Equipment, file: str) -> Iterator[Problem]:
+    """Antennas of ``[exposure]`` that the equipment does not have."""
+    for name in params.antennas:
+        if name not in equipment.antennas:
+            yield Problem("study", file, "", f"exposure.antennas.{name}", f"设备中没有这个天线:{name}",
+                          _suggestion(name, equipment.antennas))
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -188,30 +192,6 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     return list(getattr(table, "model_fields", {}))
 
 
-def _written(value: object) -> str:
-    """A value as it stands in TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, Mapping):
-        return f"一张表,键为 {'、'.join(map(str, value))}" if value else "一张空表"
-    return f"[{', '.join(map(_written, value))}]" if isinstance(value, list) else str(value)
-
-
-def _reason(fault: Mapping[str, Any]) -> str:
-    """What is wrong with a value, in Chinese; what pydantic says stays behind a Chinese lead where it is not known."""
-    context = dict(fault.get("ctx") or {})
-    value = fault.get("input")
-    wild = isinstance(value, float) and not math.isfinite(value)
-    words = _FAULTS.get("finite_number" if wild else fault["type"])
-    if words is None:
-        return f"取值不对({fault['msg']})"
-    if "expected" in context:
-        context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", '"')
-    return f"取值不对:{words.format_map(context)}"
-
-
 def _named(fault: Mapping[str, Any], layers: object) -> dict[str, Any]:
     """A fault that names ``layers.poles``, or ``layers.poles#2`` where the study has several ``[[layers.poles]]``."""
     location = tuple(fault["loc"])
@@ -230,7 +210,7 @@ def _is_echo(fault: Mapping[str, Any]) -> bool:
 def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
     """One pydantic fault in a planner's words."""
     location = tuple(fault["loc"])
-    reason = _reason(fault)
+    reason = value_fault(fault)
     if location[0] == "layers" and location[2:3] == ("path",) and len(location) > 3:  # neither text nor list of texts
         reason = "取值不对:应为文件路径(加引号),或文件路径的列表"
         location = (*location[:3], *(part for part in location[3:] if isinstance(part, int)))
@@ -244,4 +224,4 @@ def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
         remedy = f"写成 [{field}] 一节,其下逐行写 键 = 值"
     else:
         remedy = "见 docs/study-file.md 中该键的范围"
-    return Problem("study", file, "", field, f"{reason}(现为 {_written(fault.get('input'))})", remedy)
+    return Problem("study", file, "", field, f"{reason}(现为 {written(fault.get('input'))})", remedy)

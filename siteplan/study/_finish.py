@@ -87,7 +87,7 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
              "demand_zh": scene.demand.zh, "absent": absent_layers(scene.ledger),
              "demand_total": float(scene.demand.per_pixel.sum(dtype="float64")),
              "calibration": None if scene.calibration is None else scene.calibration.model_dump(
-                 mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "provenance"})}
+                 mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "domain", "provenance"})}
     indicators = {"before": states[0].indicators,
                   "after": {**states[1].indicators, "sites": _site_counts(sites, exposure)}}
     return Plan(

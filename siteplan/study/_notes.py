@@ -9,14 +9,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.coverage import MODEL_NAMES, models_of
+from siteplan.coverage import MODEL_NAMES, Calibration, Equipment, models_of
+from siteplan.coverage._calibration import holds_for
 from siteplan.gaps import KIND_ZH, Rule
 from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import Layers
 from siteplan.params import CoverageParams
-from siteplan.radio import VALIDITY_WORDS, Validity, validity
-from siteplan.surface import Surface
+from siteplan.radio import MODEL_WORDS, VALIDITY_WORDS, Validity, validity
+from siteplan.study._calibration import kinds_zh, new_sectors
+from siteplan.surface import FILL_LIMIT_M, Surface
 
 ABSENT = (
     (("buildings", "heights"), "没有建筑或高度数据:视距按概率计算,没有楼顶候选站址"),
@@ -33,27 +35,110 @@ ABSENT = (
 """Layers whose absence changes the result, and how."""
 
 
-def tell_validity(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, ledger: InputLedger) -> None:
-    """A note for each way in which sectors are used outside of the ranges of their model's table.
+STATED_M = {"uma": (25.0, 10.0, 50.0), "umi": (10.0, 4.0, 20.0)}
+"""The one mast height of a model's table (TR 38.901 table 7.4.1-1), and between what heights masts are near it, m."""
 
-    uma and umi are stated for one mast height (25 and 10 m); every real network differs, so that is not told.
+
+def tell_validity(surface: Surface, sectors: pd.DataFrame, equipment: Equipment, params: CoverageParams,
+                  ledger: InputLedger, calibration: Calibration | None = None) -> None:
+    """A note for each way in which sectors, there or to be built, leave the ranges of their model's table.
+
+    Counted by model, kind and whether calibrated. uma and umi are stated for one mast height (25 and 10 m); every real
+    network differs, so single masts are not told, but once where most of them are far from it. Sectors that take a
+    calibration by tables use no formula: :func:`~siteplan.study._calibration.tell_calibration` tells of them.
+
+    Parameters
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        Existing sectors, see ``SECTOR_COLUMNS``.
+    equipment : Equipment
+        Its site types are what may be built; macro ones take uma or rma by their place, so either is looked at.
+    params : CoverageParams
+    ledger : InputLedger
+    calibration : Calibration, optional
+        The one that is used.
+    """
+    there = sectors[sectors["kind"] != "indoor"]
+    rows, cols = pixel_of(surface.geobox, there["x"].to_numpy(float), there["y"].to_numpy(float))
+    old = there.assign(model=np.array(MODEL_NAMES)[models_of(surface, there, rows, cols, params)], stands=True)
+    new = new_sectors(equipment)
+    macro = ("uma", "rma") if params.model_macro == "auto" and surface.has_clutter else (
+        params.model_macro if params.model_macro != "auto" else "uma",)
+    new = pd.concat([new[(new["kind"] == "micro") == (model == "umi")].assign(model=model, stands=False)
+                     for model in ("umi", *macro)])
+    columns = ["kind", "freq_mhz", "antenna_height_m", "model", "stands"]
+    table = pd.concat([old[columns], new[columns]], ignore_index=True)
+    table["calibrated"] = False if calibration is None else holds_for(calibration, table)
+    if calibration is not None:
+        table = table[~table["calibrated"] | (calibration.base != "table")]
+        table.loc[table["calibrated"], "model"] = calibration.base
+    for (model, kind, calibrated), group in table.groupby(["model", "kind", "calibrated"], sort=True):
+        _tell_ranges(str(model), str(kind), group, params, ledger, "校正模型" if calibrated else "传播模型")
+
+
+def _tell_ranges(model: str, kind: str, group: pd.DataFrame, params: CoverageParams, ledger: InputLedger,
+                 lead: str) -> None:
+    """Notes on the sectors of one model and kind; ``lead`` says which formula they take."""
+    height, stands = group["antenna_height_m"].to_numpy(float), group["stands"].to_numpy(bool)
+    reach_m = params.micro_range_m if kind == "micro" else params.max_range_m
+    flags = validity(model, np.full(len(group), reach_m), group["freq_mhz"].to_numpy(float) / 1000.0, height,
+                     params.receiver_height_m)
+    shown, how = f"{model} {kinds_zh([kind])}", "仍按公式计算" if lead == "传播模型" else "公式之上加校正,仍照算"
+    for bit, words in VALIDITY_WORDS.items():
+        outside = (flags & int(bit)) > 0
+        if not outside.any() or (bit is Validity.MAST and model in STATED_M):
+            continue
+        what = f"算到 {reach_m:g} 米,{words}" if bit is Validity.FAR else words
+        ledger.add("stations", "", _counted(int((outside & stands).sum()), (outside & ~stands).any(), kind), "", shown,
+                   "note", f"{lead} {MODEL_WORDS[model]}:{what},{how}",
+                   "减小 coverage 的 max_range_m 或 micro_range_m" if bit is Validity.FAR else
+                   "结论依赖这些扇区时,用实测校正或改用别的模型")
+    if model in STATED_M and stands.any():
+        stated, low, high = STATED_M[model]
+        far = int((stands & ((height < low) | (height > high))).sum())
+        if 2 * far > int(stands.sum()):
+            ledger.add("stations", "", f"共 {far} 个扇区", "antenna_height_m", shown, "note",
+                       f"{lead} {MODEL_WORDS[model]} 的公式按挂高 {stated:g} 米给出,{int(stands.sum())} 个扇区中有 "
+                       f"{far} 个低于 {low:g} 米或高于 {high:g} 米,{how}", "核对挂高和站型;结论依赖这些扇区时,用实测校正")
+
+
+def _counted(number: int, planned: bool, kind: str) -> str:
+    """How many sectors stand, and whether the site type that may be built is among them."""
+    parts = [f"现有 {number} 个扇区"] * bool(number) + [f"拟建{kinds_zh([kind])}"] * bool(planned)
+    return "、".join(parts)
+
+
+def tell_masts(surface: Surface, sectors: pd.DataFrame, stations: gpd.GeoDataFrame, equipment: Equipment,
+               ledger: InputLedger) -> None:
+    """What is assumed of existing sectors: the ground they stand on where it is unknown, antennas without a direction.
+
+    Parameters
+    ----------
+    surface : Surface
+    sectors : DataFrame
+        Of the stations on the grid, see ``SECTOR_COLUMNS``.
+    stations : GeoDataFrame
+        Their rows in the layer, with ``source_site``, ``source_file`` and ``source_row``.
+    equipment : Equipment
+    ledger : InputLedger
     """
     radiating = sectors[sectors["kind"] != "indoor"]
-    found: dict[tuple[str, str], int] = {}
-    reach = np.where(radiating["kind"] == "micro", params.micro_range_m, params.max_range_m)
     rows, cols = pixel_of(surface.geobox, radiating["x"].to_numpy(float), radiating["y"].to_numpy(float))
-    models = np.array(MODEL_NAMES)[models_of(surface, radiating, rows, cols, params)]
-    for model in sorted(set(models)):
-        here = models == model
-        flags = validity(model, reach[here], radiating["freq_mhz"].to_numpy(float)[here] / 1000.0,
-                         radiating["antenna_height_m"].to_numpy(float)[here], params.receiver_height_m)
-        for bit, words in VALIDITY_WORDS.items():
-            count = int(((flags & int(bit)) > 0).sum())
-            if count and not (bit is Validity.MAST and model != "rma"):
-                found[model, words] = count
-    for (model, words), count in found.items():
-        ledger.add("stations", "", f"共 {count} 个扇区", "", model, "note",
-                   f"传播模型 {model}：{words}（TR 38.901 的适用范围），仍按公式计算", "结论依赖这些扇区时，用实测校正或改用别的模型")
+    if surface.known.any():  # where no ground is known at all, the ground itself says so
+        blind = stations.loc[radiating.index[~surface.known[rows, cols]]]
+        ground = dict(zip(radiating.index, surface.ground_m[rows, cols], strict=True))
+        for site, mine in blind.groupby("source_site", sort=True):
+            ledger.add("stations", str(mine["source_file"].iloc[0]), "、".join(mine["source_row"]), "geometry", site,
+                       "assumed", f"站址离有地面高程的地方超过 {FILL_LIMIT_M:.0f} 米,按最近的已知高程 {ground[mine.index[0]]:.0f} 米架设天线",
+                       "补全 ground 图层在该站址处的高程,或核对站址坐标")
+    omni = {name for name, antenna in equipment.antennas.items() if antenna.omni}
+    aimless = stations.loc[radiating.index[radiating["azimuth_deg"].isna() & ~radiating["antenna"].isin(omni)]]
+    antennas = radiating["antenna"].reindex(aimless.index)
+    for (file, antenna), mine in aimless.groupby([aimless["source_file"].astype("str"), antennas], sort=True):
+        ledger.add("stations", str(file), "、".join(mine["source_row"]), "azimuth_deg", "、".join(map(str, mine.index)),
+                   "assumed", f"{len(mine)} 个扇区用定向天线 {antenna} 而没有方位角,按各方向都是其最大增益 "
+                   f"{equipment.antennas[antenna].gain_dbi:g} dBi 计算,信号偏强", "补填方位角;确为全向的改用全向天线(如 macro_omni)")
 
 
 def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
@@ -108,7 +193,7 @@ def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, led
 
 def tell_new_networks(serves: list[str], networks: tuple[str, ...], ledger: InputLedger) -> None:
     """A note for each network that new sites shall serve and that no 5G station has: a typo, or a newcomer."""
-    for name in serves:
+    for name in dict.fromkeys(part for text in serves for part in text.split("&")):
         if name != "*" and name not in networks:
             ledger.add("stations", "", "", "network", name, "note", "新站要服务的网络在现有5G工参中没有,按新网络计算",
                        f"核对 candidates.serves;现有:{'、'.join(networks) or '无'}")

@@ -21,7 +21,7 @@ from siteplan.layers import Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
 from siteplan.study._calibration import tell_calibration
 from siteplan.study._check import file_facts
-from siteplan.study._notes import tell_new_networks, tell_notes, tell_validity
+from siteplan.study._notes import tell_masts, tell_new_networks, tell_notes, tell_validity
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
@@ -210,16 +210,15 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     population = tables["population"] if people is None else people_points(people, layers.crs)
     demand = build_demand(geobox, boundary, population, tables["buildings"])
     five = sectors[sectors["technology"] == "5G"]
-    networks = tuple(sorted(five["networks"].unique()))
+    networks = tuple(sorted({name for text in five["networks"].unique() for name in text.split("|")}))
     rules = {"villages": rule_named(params.gaps.village_rule), "zones": rule_named(params.gaps.zone_rule)}
     pixels = {name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}
     pixels["boundary"] = area_pixels(geobox, whole(boundary))
     classes = ("clutter",) if calibration is not None and calibration.clutter_db else ()
     tell_notes(layers, tables, rules["villages"], ledger, classes)
     tell_new_networks(params.candidates.serves, networks, ledger)
-    tell_validity(surface, sectors, params.coverage, ledger)
-    new = [table.bands[kind.band].freq_mhz for kind in table.site_types.values()]
-    used = tell_calibration(calibration, surface.has_clutter, ledger, [*sectors["freq_mhz"], *new],
-                            surface.classes is not None)
+    tell_masts(surface, sectors, stations, table, ledger)
+    used = tell_calibration(calibration, surface, sectors, table, params.coverage, ledger)
+    tell_validity(surface, sectors, table, params.coverage, ledger, used)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
                  table, used, rules, ledger, file_facts(layers), pixels, str(layers.crs))

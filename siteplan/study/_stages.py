@@ -13,6 +13,7 @@ import pandas as pd
 from siteplan.candidates import CandidateContext, propose_sites
 from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
 from siteplan.coverage._exposure import Exposure, screen_exposure
+from siteplan.coverage._sensitive import exposure_of
 from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
@@ -75,8 +76,8 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
     indicators["gap_count"] = len(gaps)
     indicators["gap_area_m2"] = float(gaps["area_m2"].sum())
     indicators["networks"] = {
-        f"{network.name} {network.technology}": _share_pair(scene, coverage.probability[number])
-        for number, network in enumerate(coverage.networks)}
+        f"{network.name} {network.technology}": _share_pair(scene, layer.probability)
+        for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
     return State(areas, gaps, indicators)
 
 
@@ -91,7 +92,7 @@ def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
 def _serves(scene: Scene) -> str:
     """Networks a new site serves, joined by ``|``."""
     wanted = tuple(scene.params.candidates.serves)
-    return "|".join((scene.networks or (NEW_NETWORK,)) if wanted == ("*",) else wanted)
+    return "|".join((scene.networks or (NEW_NETWORK,)) if wanted == ("*",) else wanted).replace("&", "|")
 
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
@@ -152,4 +153,4 @@ def screen_sites(scene: Scene, sites: gpd.GeoDataFrame) -> Exposure:
         new = sectors_of_sites(proposed, scene.equipment, _serves(scene))
         sectors = pd.concat([new.assign(site_name=new["site_id"].map(proposed["name"]), site_status="proposed"), old])
     return screen_exposure(sectors, scene.tables["facilities"], scene.tables["buildings"], scene.surface,
-                           scene.equipment)
+                           scene.equipment, exposure_of(scene.params.exposure, scene.equipment))

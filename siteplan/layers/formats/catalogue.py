@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any
+
+from siteplan.tables import read_table
 
 KINDS = ("vector", "table", "raster", "archive", "refused")
 """What can be done with a format."""
@@ -84,12 +83,6 @@ class Content:
 
 
 @lru_cache(maxsize=1)
-def _table() -> Mapping[str, Any]:
-    return MappingProxyType(tomllib.loads(
-        files("siteplan").joinpath("tables/formats.toml").read_text(encoding="utf-8")))
-
-
-@lru_cache(maxsize=1)
 def load_formats() -> Mapping[str, Format]:
     """Every format, by id, in the order of the table.
 
@@ -100,7 +93,7 @@ def load_formats() -> Mapping[str, Format]:
         name: Format(name, entry["zh"], tuple(entry["suffixes"]), entry["kind"], entry["detects"], entry["refuses"],
                      entry.get("advice", ""), tuple(entry.get("contents", ())), tuple(entry.get("drivers", ())),
                      entry["source"])
-        for name, entry in _table()["formats"].items()})
+        for name, entry in read_table("formats")["formats"].items()})
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +106,7 @@ def load_contents() -> Mapping[str, Content]:
     return MappingProxyType({
         name: Content(name, entry["zh"], entry.get("suffix", ""), entry.get("remedy", ""),
                       tuple(bytes.fromhex(text) for text in entry.get("starts", ())))
-        for name, entry in _table()["contents"].items()})
+        for name, entry in read_table("formats")["contents"].items()})
 
 
 @lru_cache(maxsize=1)

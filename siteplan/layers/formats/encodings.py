@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -379,22 +380,21 @@ def _latin_score(texts: Sequence[bytes]) -> float:
 
 def _score(texts: Iterable[bytes], encoding: str) -> float:
     """Share of the characters beyond ASCII that are in daily use in the encoding, 0..1; 0 where a text is not in it."""
-    good = total = 0
+    good, total, met = 0, 0, Counter[str]()
     own = {"gbk": "gb18030", "gb2312": "gb18030", "big5hkscs": "cp950"}.get(encoding, encoding)
     low, high = {"gb18030": (0xB0, 0xD7), "cp950": (0xA4, 0xC6)}[own]
     for text in texts:
         cut = text if _whole(text, encoding) else text[:-1]
         try:
-            letters = cut.decode(encoding)
+            met.update(cut.decode(encoding))
         except UnicodeError:
             return 0.0
         total += len(text) - len(cut)
-        for letter in letters:
-            if ord(letter) < 0x80:
-                continue
+    second = 0xA1 if own == "gb18030" else 0x40
+    for letter, times in met.items():
+        if ord(letter) >= 0x80:
             pair = letter.encode(encoding, "ignore")  # Big5-HKSCS has pairs of letters that no letter alone gives
-            second = 0xA1 if own == "gb18030" else 0x40
-            total += 1
-            good += len(pair) == 2 and (low <= pair[0] <= high or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= second
+            usual = len(pair) == 2 and (low <= pair[0] <= high or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= second
+            total, good = total + times, good + times * usual
     return good / total if total else 1.0
 

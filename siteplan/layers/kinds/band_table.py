@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import lru_cache
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Any
 
+from siteplan.tables import read_table
 
-@lru_cache(maxsize=1)
-def load_bands() -> dict[str, Any]:
+
+def load_bands() -> Mapping[str, Any]:
     """The table ``band_words.toml``: bands, channel numbers, ranges, resource blocks, operators, assumed values.
 
     >>> load_bands()["bands"]["n78"]["freq_mhz"]
     3500.0
     """
-    return tomllib.loads(files("siteplan").joinpath("tables/band_words.toml").read_text(encoding="utf-8"))
+    return read_table("band_words")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.kinds.band_table import load_bands
 from siteplan.layers.kinds.channels import channel_frequency
 from siteplan.layers.kinds.sectors import prepare_sectors
-from siteplan.schema import normalise_word
+from siteplan.schema import layer_schema, match_columns, normalise_word
 
 NAMES = ("stations",)
 ADDED = {"network": "str", "tilt_deg": "float64"}
@@ -114,7 +115,24 @@ def resource_blocks(technology: str, freq_mhz: float, bandwidth_mhz: float, scs_
 
 def prepare(raw: RawTable, columns: Mapping[str, str], log: FileLog) -> RawTable:
     """One row per sector, values in the units of their columns: see `prepare_sectors`."""
-    return prepare_sectors(raw, log, columns)
+    return prepare_sectors(_operators_named(raw, columns, log), log, columns)
+
+
+def _operators_named(raw: RawTable, named: Mapping[str, str], log: FileLog) -> RawTable:
+    """A column "网络" that holds operators takes the name of that field; the word alone would mean the technology."""
+    headers = [str(column) for column in raw.frame.columns]
+    found = match_columns(headers, layer_schema("stations").fields.values(), named).columns
+    column = next((header for header in headers if normalise_word(header) == "网络"), None)
+    if column is None or "operators" in found or column in named.values():
+        return raw
+    texts = raw.frame[column].dropna().astype(str)
+    known = {name for text in texts.unique() for name in network_of(text).split("&")} & set(load_bands()["operators"])
+    if not known:
+        return raw
+    field = layer_schema("stations").fields["operators"].zh
+    log.line("", column, "", "note", f"“{column}”列里是运营商（{'、'.join(sorted(known))}），按“{field}”读入",
+             "含义不同时在 columns 写明")
+    return replace(raw, frame=raw.frame.rename(columns={column: field}))
 
 
 def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
