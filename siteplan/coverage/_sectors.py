@@ -58,12 +58,12 @@ def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None 
     Returns
     -------
     DataFrame
-        ``SECTOR_COLUMNS``, same index and order. The antenna is the one that ``antenna`` names where the equipment has
-        it; else it follows from kind, technology and frequency: for micro a pole antenna, or a panel where there is an
-        azimuth; for macro an omni without azimuth, an active array for 5G from 2.3 GHz, else a passive panel. Width and subcarrier spacing are those of the nearest band, the
-        feeder loss that of the antenna, where the stations do not say. A shared network (``电信&联通``) serves each of its
-        operators. Of the total tilt all is electrical but what
-        stands in ``tilt_mechanical_deg``.
+        ``SECTOR_COLUMNS``, same index and order. The antenna is the one that ``antenna`` names where the equipment
+        has it; else it follows from kind, technology and frequency: for micro a pole antenna, or a panel where there
+        is an azimuth; for macro an omni without azimuth, an active array for 5G from 2.3 GHz, else a passive panel.
+        Width and subcarrier spacing are those of the nearest band, the feeder loss that of the antenna, where the
+        stations do not say. A shared network (``电信&联通``) serves each of its operators. Of the total tilt all is
+        electrical but what stands in ``tilt_mechanical_deg``.
     """
     out = pd.DataFrame(
         {
