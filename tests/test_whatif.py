@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_engine import same
+from slow_engine import mixed_sectors, same
 from test_coverage import params, random_sectors, town
 
 from siteplan.coverage import (
@@ -23,11 +23,11 @@ from siteplan.errors import ModelError
 @given(st.data())
 def test_what_if_equals_predicting_anew(data):
     surface = town(81, seed=2)
-    sectors = random_sectors(surface, 8)
-    chosen = params(200.0)
+    sectors = mixed_sectors(surface, 8, seed=data.draw(st.integers(0, 9)))
+    chosen = params(data.draw(st.sampled_from([150.0, 200.0, 400.0])), indoor=data.draw(st.booleans()))
     situation = prepare_situation(surface, sectors, chosen, predict_coverage(surface, sectors, chosen))
     gone = data.draw(st.lists(st.sampled_from(list(sectors.index)), unique=True, max_size=4))
-    extra = random_sectors(surface, 2, seed=data.draw(st.integers(50, 60)))
+    extra = mixed_sectors(surface, 2, seed=data.draw(st.integers(50, 60)))
     new = extra.rename(index=lambda name: f"new-{name}").iloc[:data.draw(st.integers(0, 4))]
     moved = sectors.loc[gone[:2]].assign(x=lambda t: (t["x"] + 150.0) % 810.0)
     added = pd.concat([new, moved])

@@ -120,7 +120,7 @@ def merge_coverage(a: Coverage, b: Coverage) -> Coverage:
             if two is None and one is not None and set(spectrum.carrier_of[_numbers(one)].tolist()) <= alone:
                 made[key] = one
             else:
-                made[key] = _with_sinr(_together(one, two, len(a.sector_ids)), power, spectrum)
+                made[key] = with_sinr(_together(one, two, len(a.sector_ids)), power, spectrum)
         layers.append(made[key])
     return replace(a, networks=networks, layers=tuple(layers), sector_ids=a.sector_ids + b.sector_ids,
                    spectrum=spectrum, power=power)
@@ -167,7 +167,8 @@ def _moved(server: NDArray[np.int32], offset: int) -> NDArray[np.int32]:
     return np.where(server >= 0, server + np.int32(offset), np.int32(-1))
 
 
-def _with_sinr(layer: Layer, power: NDArray[np.int64], spectrum: Spectrum) -> Layer:
+def with_sinr(layer: Layer, power: NDArray[np.int64], spectrum: Spectrum) -> Layer:
+    """The layer with the SINR that the power of all sectors makes."""
     sinr = np.empty(layer.rsrp_dbm.shape, np.float32)
     fill_sinr(np.ascontiguousarray(layer.rsrp_dbm).reshape(-1), np.ascontiguousarray(layer.server).reshape(-1),
               _flat(power), _air(spectrum), sinr.reshape(-1))

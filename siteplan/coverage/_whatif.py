@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from siteplan.coverage._assemble import crop_coverage, merge_coverage
+from siteplan.coverage._assemble import crop_coverage, merge_coverage, with_sinr
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import reach_px
-from siteplan.coverage._nouns import Coverage
+from siteplan.coverage._nouns import Coverage, Floats, Layer
 from siteplan.coverage._predict import (
     Job,
     Region,
@@ -151,7 +152,7 @@ def what_if(situation: Situation, removed: Sequence[str] = (), added: pd.DataFra
     near[lost] = False
     threads = workers or os.cpu_count() or 1
     before = crop_coverage(situation.coverage, region)
-    after = _only(_predict(situation.job, region, threads, near) if gone else before, near)
+    after = _only(_without(situation, region, lost, near, threads) if gone else before, near)
     if len(new):
         job = make_job(situation.job.place, new, situation.params, situation.equipment, before.networks,
                        situation.calibration)
@@ -187,6 +188,70 @@ def _predict(job: Job, region: Region, threads: int, among: NDArray[np.bool_] | 
     """Coverage of a region by the sectors of a job; by some of them only, where ``among`` says so."""
     rows, cols = (range(part.start, part.stop) for part in region)
     return coverage_of(job, predict_servers(job, rows, cols, threads, among))
+
+
+def _without(situation: Situation, region: Region, lost: NDArray[np.int64], near: NDArray[np.bool_],
+             threads: int) -> Coverage:
+    """Coverage of a region without some sectors; ``near``: those that stay and can reach it.
+
+    What the lost sectors gave is taken off power and number of servers. Only where one of them was the best or second
+    server, or as likely to cover as the best, the others are computed anew.
+    """
+    before = crop_coverage(situation.coverage, region)
+    leaving = np.zeros(near.size, np.bool_)
+    leaving[lost] = True
+    gone = _predict(situation.job, region, threads, leaving)
+    touched = np.zeros(tuple(before.geobox.shape), np.bool_)
+    served = np.append(leaving, False)  # the last entry is that of "no server"
+    for old, out in _pairs(before, gone):
+        touched |= served[old.server] | served[old.second_server] | _as_good(out.probability, old.probability)
+        if out.indoor_rsrp_dbm is not None:
+            touched |= _as_good(out.indoor_probability, old.indoor_probability)
+            touched |= _as_good(out.indoor_rsrp_dbm, old.indoor_rsrp_dbm, -np.inf)
+    part = _box(touched)
+    box = tuple(slice(whole.start + cut.start, whole.start + cut.stop) for whole, cut in zip(region, part, strict=True))
+    anew = _predict(situation.job, (box[0], box[1]), threads, near)
+    power = before.power - gone.power
+    made: dict[tuple[int, int], Layer] = {}
+    for old, out, new in zip(before.layers, gone.layers, anew.layers, strict=True):
+        if (id(old), id(new)) not in made:
+            kept = old._replace(servers_above=old.servers_above - out.servers_above)
+            made[id(old), id(new)] = with_sinr(_pasted(kept, new, part), power, before.spectrum)
+    layers = tuple(made[id(old), id(new)] for old, new in zip(before.layers, anew.layers, strict=True))
+    return replace(before, layers=layers, power=power)
+
+
+def _pairs(a: Coverage, b: Coverage) -> Iterable[tuple[Layer, Layer]]:
+    """Layers of two coverages of the same networks, each pair once."""
+    return {(id(one), id(two)): (one, two) for one, two in zip(a.layers, b.layers, strict=True)}.values()
+
+
+def _as_good(lost: Floats | None, best: Floats | None, nothing: float = 0.0) -> NDArray[np.bool_]:
+    """Where what is lost may have been the best."""
+    if lost is None or best is None:
+        return np.zeros((), np.bool_)
+    return (lost >= best) & (lost > nothing)
+
+
+def _box(touched: NDArray[np.bool_]) -> Region:
+    """Rows and columns that hold everything touched; one pixel where nothing is."""
+    if not touched.any():
+        return slice(0, 1), slice(0, 1)
+    rows, cols = (np.flatnonzero(touched.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def _pasted(old: Layer, new: Layer, part: Region) -> Layer:
+    """A layer with a part of it exchanged."""
+    def exchanged(name: str) -> NDArray[Any] | None:
+        values = getattr(old, name)
+        if values is None:
+            return None
+        out = values.copy()
+        out[part] = getattr(new, name)
+        return out
+
+    return Layer._make(exchanged(name) for name in Layer._fields)
 
 
 def _only(coverage: Coverage, kept: NDArray[np.bool_]) -> Coverage:
