@@ -85,7 +85,7 @@ KEYS_ZH = {
     "candidates.gap_radius_macro_m": "宏站候选在此距离内须有覆盖空洞，米",
     "candidates.gap_radius_micro_m": "微站候选在此距离内须有覆盖空洞，米",
     "candidates.min_distance_existing_m": "宏站候选距现有 5G 宏站至少这么远，米",
-    "candidates.serves": "新站服务哪些网络，名称与工参中的网络一致；`[\"*\"]` = 全部 5G 网络共享",
+    "candidates.serves": "新站服务哪些运营商，写法同工参（`中国电信` 即 `电信`，`电信&联通` 算两家）；`[\"*\"]` = 全部 5G 网络共享",
     "selection.max_sites": "最多新建几处",
     "selection.budget_yuan": "投资上限，元；不写 = 不限",
     "selection.max_yuan_per_gain": "每新增服务一人（加权需求）最多花多少元，更贵的不建，元/人",

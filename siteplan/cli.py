@@ -109,7 +109,7 @@ def _run(study_file: Path, out: Path) -> None:
 
 
 def _percent(value: float | None) -> str:
-    from siteplan.plan import percent_down
+    from siteplan.gaps.areas import percent_down
 
     return "无数据" if value is None else f"{percent_down(value):.1f}%"
 
@@ -119,6 +119,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
     from rich.table import Table
 
     from siteplan.coverage import describe_exposure
+    from siteplan.maps._panel import describe_model
 
     before, after = plan.indicators["before"], plan.indicators["after"]
     for notice in plan.study["notices"]:
@@ -130,6 +131,9 @@ def _print_plan(console: Console, plan: Plan) -> None:
     table.add_row("面积覆盖率", _percent(before["area_share"]), _percent(after["area_share"]), threshold)
     table.add_row("需求覆盖率", _percent(before["demand_share"]), _percent(after["demand_share"]),
                   f"{threshold};需求={plan.study['demand_zh']}")
+    if after["indoor_share"] is not None:
+        table.add_row("室内(建筑内)", _percent(before["indoor_share"]), _percent(after["indoor_share"]),
+                      f"SS-RSRP≥{plan.after.indoor_threshold_dbm:g}dBm,建筑像元的概率均值,任一5G网络")
     for name, title in (("villages", "行政村达标"), ("zones", "重点区域达标")):
         if not before[name]["total"]:
             continue
@@ -140,6 +144,13 @@ def _print_plan(console: Console, plan: Plan) -> None:
     table.add_row("空洞面积(平方公里)", f"{before['gap_area_m2'] / 1e6:.2f}", f"{after['gap_area_m2'] / 1e6:.2f}",
                   f"覆盖概率<{plan.parameters['gaps']['gap_probability']:g} 的连片区域")
     console.print(table)
+    model, *warnings = describe_model(plan)
+    console.print(model, markup=False)
+    for sentence in warnings:
+        console.print(sentence, style="yellow", markup=False)
+    if plan.study["calibration"] is not None:
+        console.print(f"校正模型“{plan.study['calibration']['name']}”(适用的扇区见数据问题清单)", markup=False)
+    console.print("各运营商的面积、需求、室内、SINR 见 ledger.xlsx 的“分运营商”", markup=False)
     counts, chosen = after["sites"], plan.selection
     gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
     tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
@@ -147,7 +158,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
                   f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
     console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
                   f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)
-    if plan.exposure is not None and len(plan.exposure.pairs):
+    if plan.exposure is not None and counts["proposed"]:
         console.print(f"电磁环境{describe_exposure(plan.exposure)}", markup=False)
     for file in plan.inputs:
         if file["problem"]:

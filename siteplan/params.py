@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
@@ -66,9 +66,9 @@ class StudyInfo(Settings):
     crs: str | None = Field(None, description="projected metric CRS; CGCS2000 3-degree zone of the data when absent")
     resolution_m: float = Field(10.0, ge=1.0, le=200.0, description="pixel size of the study grid, m")
     margin_m: float = Field(500.0, ge=0, le=20000, description="the grid reaches this far beyond the boundary, m")
-    synthetic: bool = Field(False, description="the data are invented: every output says so")
+    synthetic: StrictBool = Field(False, description="the data are invented: every output says so")
     notices: list[str] = Field(default_factory=list, description="sentences every output carries (licence, stand-ins)")
-    stand_in_5g: bool = Field(False, description="4G cells stand in for 5G ones; every output says so")
+    stand_in_5g: StrictBool = Field(False, description="4G cells stand in for 5G ones; every output says so")
     map_approval_no: str = Field("", description="审图号 shown on the map")
 
 
@@ -96,13 +96,14 @@ class CoverageParams(Settings):
     body_loss_db: float = Field(0.0, ge=0, le=20, description="loss by the user's body, dB; 0 = drive test")
     load_share: float = Field(0.5, ge=0, le=1, description="share of resource elements that interfering sectors send")
     noise_figure_db: float = Field(7.0, ge=0, le=20, description="noise figure of the receiver, dB")
-    indoor: bool = Field(True, description="signal inside buildings is predicted as well")
+    indoor: StrictBool = Field(True, description="signal inside buildings is predicted as well")
     wall: Literal["low", "high"] = Field("low", description="wall loss of TR 38.901: plain or coated glass")
     indoor_threshold_dbm: float | None = Field(
         None, ge=-140, le=-40, description="SS-RSRP inside that counts as covered, dBm; threshold_dbm when absent")
     calibration: str | None = Field(None, min_length=1, description="file of a model fitted to measurements (TOML)")
     model_sigma_db: float = Field(12.0, ge=0, le=20, description="error of the model beyond shadow fading, dB (rms)")
-    raise_above_roofs: bool = Field(True, description="macro antennas inside a building are put 3 m above its roof")
+    raise_above_roofs: StrictBool = Field(
+        True, description="macro antennas inside a building are put 3 m above its roof")
     tile_px: int = Field(1024, ge=64, le=8192, description="tile edge, pixels")
 
 

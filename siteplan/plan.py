@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +14,6 @@ from siteplan.coverage._exposure import Exposure
 from siteplan.input_ledger import InputLedger
 from siteplan.selection import Selection
 from siteplan.surface import Surface
-
-
-def percent_down(share: float) -> float:
-    """A share in percent, rounded down to a tenth, so that 94.96 % never reads as 95.0 %.
-
-    >>> percent_down(0.9496)
-    94.9
-    """
-    return math.floor(float(share) * 1000 + 1e-6) / 10
 
 
 @dataclass(frozen=True)

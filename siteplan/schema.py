@@ -369,6 +369,19 @@ def layer_names_zh() -> Mapping[str, str]:
     return MappingProxyType(tables | read_table("columns")["rasters"])
 
 
+def field_zh(layer: str, field: str) -> str:
+    """Chinese name of a field with its key behind; other words (``geometry``, a column of the file) stay as they are.
+
+    Examples
+    --------
+    >>> field_zh("stations", "antenna_height_m"), field_zh("study", "crs")
+    ('挂高 antenna_height_m', 'crs')
+    """
+    schema = load_columns().get(layer)
+    spec = None if schema is None else schema.fields.get(field)
+    return field if spec is None else f"{spec.zh} {field}"
+
+
 def layer_zh(layer: str) -> str:
     """Chinese name of a layer with its name in the study file; other words (``study``) stay as they are.
 

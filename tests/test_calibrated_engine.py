@@ -99,3 +99,7 @@ def test_new_sites_keep_their_own_power_under_a_calibration():
     np.testing.assert_array_equal(fitted.power_dbm, plain.power_dbm)
     standing = prepare_masts(surface, table.drop(columns="planned"), params(), equipment, model)
     assert np.ptp(standing.power_dbm) < 0.2 * np.ptp(plain.power_dbm)
+    table["planned"] = pd.array([True] * (len(table) - 1) + [pd.NA], dtype="boolean")
+    unsaid = prepare_masts(surface, table, params(), equipment, model)  # what is not said stands already
+    np.testing.assert_array_equal(unsaid.power_dbm[:-1], plain.power_dbm[:-1])
+    assert unsaid.power_dbm[-1] == standing.power_dbm[-1]

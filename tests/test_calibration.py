@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from siteplan.coverage import predict_coverage
 from siteplan.coverage._calibration import (
     Calibration,
+    Curve,
     Provenance,
     calibration_from_toml,
     calibration_to_toml,
@@ -201,3 +202,24 @@ def test_a_calibration_holds_for_its_bands_and_the_kinds_that_were_measured(kind
 def test_terms_that_a_calibration_needs_must_be_there() -> None:
     with pytest.raises(ModelError, match="built_share"):
         pixel_term_db(TRUTH, [5], {})
+
+
+@pytest.mark.parametrize("name", ["distance_m", "sigma_distance_m", "sigma_clear_db", "sigma_blocked_db"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_none_are_refused(name: str, value: float) -> None:
+    """Otherwise every pixel would get a probability of 0 in silence."""
+    model = Calibration(name="b", base="uma").model_dump()
+    with pytest.raises(ValidationError):
+        Calibration.model_validate({**model, name: (value,)})
+    with pytest.raises(ValidationError):
+        Curve(knots=(value,), db=(1.0,))
+
+
+@pytest.mark.parametrize(("table", "more", "want"), [(0.0, 35.0, 35.0), (30.0, -20.0, 20.0), (10.0, 0.0, 20.0)])
+def test_beyond_its_last_knot_a_table_goes_on_with_its_slope_20_db_at_least(table: float, more: float,
+                                                                            want: float) -> None:
+    model = Calibration(name="t", base="table", distance_m=(100.0, 1000.0), clear_db=(120.0, 120.0 + table),
+                        blocked_db=(130.0, 130.0 + table), slope_db_per_decade=more)
+    clear, blocked = environment_loss_tables(model, [1000.0, 10_000.0], 1.0, 30.0)
+    assert clear[1] - clear[0] == pytest.approx(want)
+    assert blocked[1] - blocked[0] == pytest.approx(want)

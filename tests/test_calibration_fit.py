@@ -233,3 +233,10 @@ def test_recife_beats_the_log_distance_line(shared: Callable[[str], Path], monke
     assert len(samples) == 9308  # every row finds its sector and its pixel: the masts' mended places fit
     means = mean_scores(cross_validate(samples, samples["sector_id"], scoring=ScoreSettings(shared_masts=True)))
     assert means.loc[("matched", "calibration"), "rmse_db"] < means.loc[("matched", "log_distance"), "rmse_db"]
+
+
+@pytest.mark.parametrize("wrong", [{"freq_ghz": 28.0}, {"freq_ghz": 2600.0}, {"rsrp_dbm": -9000.0}])
+def test_a_fit_out_of_bounds_is_an_error_of_ours(wrong: dict[str, float]) -> None:
+    """Wrong units of the measurements come to light as bounds of the model, told in Chinese."""
+    with pytest.raises(ModelError, match="核对测量的频率、单位和小区"):
+        fit_calibration(made_up(rows=600).assign(**wrong), "x")

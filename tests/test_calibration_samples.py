@@ -104,3 +104,25 @@ def test_drawing_is_seeded_and_bounded() -> None:
     assert not one.index.equals(other.index)
     assert one["sector_id"].value_counts().to_dict() == {"a": 20, "b": 7}
     assert one.index.tolist() == sorted(one.index, key=lambda name: int(name[1:]))
+
+
+def test_samples_of_faulty_sectors_and_on_unknown_ground_are_told(flat: Surface) -> None:
+    known = flat.known.copy()
+    known[:, 70:] = False
+    surface = Surface(flat.geobox, flat.ground_m, flat.clutter_m, known, True)
+    sectors = pd.DataFrame([sector(), sector(antenna="zzz"), sector(antenna_height_m=np.nan)],
+                           index=["A", "strange", "low"])
+    rows = points({"good": (505.0, 505.0), "blank": (905.0, 505.0), "a": (505.0, 505.0), "b": (505.0, 505.0)},
+                  sector_id=["A", "A", "strange", "low"], rsrp_dbm=-90.0)
+    ledger = InputLedger()
+    assert measurement_samples(rows, sectors, surface, ledger=ledger).index.tolist() == ["good"]
+    told = [line.reason for line in ledger]
+    assert any("没有地面高程" in text and "1 行" in text for text in told)
+    assert any("天线不在设备表" in text and "2 行" in text for text in told)
+
+
+def test_no_sector_at_all_gives_no_sample(flat: Surface) -> None:
+    rows = points({"a": (505.0, 505.0)}, sector_id="A", rsrp_dbm=-90.0)
+    ledger = InputLedger()
+    assert measurement_samples(rows, pd.DataFrame([sector()], index=["A"]).iloc[:0], flat, ledger=ledger).empty
+    assert any("找不到" in line.reason for line in ledger)

@@ -117,14 +117,14 @@ def test_rows_are_split_with_what_is_listed_alongside(town):
     table, told, file = cells(town, ["A,@,n41,30,0/120/240,6/6/8,3", "B-1/B-2,@,n41,30/28,10/190,4,1/2/3",
                                      "C,@,n41,25,90,2,2",
                                      "D,@,n41,25,0/400,2,2", "E,@,n41,25,0/x,2,2", "F,@,n41,25,全向,2,2"])
-    assert table.index.tolist() == ["A-1", "A-2", "A-3", "B-1", "B-2", "C", "D-1", "F"]
+    assert table.index.tolist() == ["A-1", "A-2", "A-3", "B-1", "B-2", "C", "D-1", "D-2", "E", "F"]
     assert table["azimuth_deg"].tolist()[:7] == [0.0, 120.0, 240.0, 10.0, 190.0, 90.0, 0.0]
-    assert np.isnan(table.loc["F", "azimuth_deg"])
-    assert table["tilt_deg"].tolist() == [9.0, 9.0, 11.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    assert table.loc[["D-2", "E", "F"], "azimuth_deg"].isna().all()
+    assert table["tilt_deg"].tolist() == [9.0, 9.0, 11.0] + [4.0] * 7
     assert table.loc[["B-1", "B-2"], "antenna_height_m"].tolist() == [30.0, 28.0]
     assert table["source_row"].tolist()[:5] == ["2（1/3）", "2（2/3）", "2（3/3）", "3（1/2）", "3（2/2）"]
-    assert (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused) == (6, 4, 8, 2)
-    assert {line.row for line in told if line.action == "refused"} == {"5（2/2）", "6"}
+    assert (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused) == (6, 4, 10, 0)
+    assert {line.row for line in told if "，已置空" in line.reason and line.field == "azimuth_deg"} == {"5（2/2）", "6"}
     assert [line.row for line in told if "对不上" in line.reason] == ["3（1/2）", "3（2/2）"]
     assert sum("拆成一行一个扇区" in line.reason for line in told) == 7
 
@@ -203,9 +203,11 @@ def test_impossible_ranges_and_repeated_ids(town):
                                   "E,@,n41,30,0,6,0",
                                   "E,@,n41,30,0,6,0", "E,@,n41,30,120,6,0", "G,@,n41,20-25米,0,6,0",
                                   "H,@,n41,30m/35m,0,6,0"])
-    assert table.index.tolist() == ["A", "B", "E", "E-2", "G", "H"]
+    assert table.index.tolist() == ["A", "B", "C", "D", "E", "E-2", "G", "H"]
     assert (table["antenna_height_m"] >= 2).all()
-    assert {line.row for line in told if line.action == "refused"} == {"4", "5", "7"}
+    assert {line.row for line in told if line.action == "refused"} == {"7"}
+    assert {line.row for line in told if line.field == "azimuth_deg" and "超出" in line.reason} == {"4", "5"}
+    assert table.loc[["C", "D"], "azimuth_deg"].isna().all()
     emptied = {line.row: line.reason for line in told if line.action == "repaired" and line.field == "antenna_height_m"}
     assert "超出" in emptied["2"]
     assert "超出" in emptied["3"]
@@ -258,15 +260,14 @@ def test_plain_numbers_take_no_words_for_numbers():
 def test_the_nasty_cell_table_row_by_row(town):
     table, told, file = read(town, NASTY)
     said = {line.row: line for line in told if line.action == "refused"}
-    assert table["source_row"].tolist() == ["2（1/3）", "2（2/3）", "2（3/3）", "3", "6"]
-    assert (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused) == (5, 2, 5, 2)
-    assert set(said) == {"4", "5"}
-    assert said["4"].field == "azimuth_deg"
+    assert table["source_row"].tolist() == ["2（1/3）", "2（2/3）", "2（3/3）", "3", "4", "6"]
+    assert (file.rows_in, file.rows_made, file.rows_kept, file.rows_refused) == (5, 2, 6, 1)
+    assert set(said) == {"5"}
     rows = table.set_index("source_row")
     assert rows.loc["2（2/3）", "name"].startswith("=HYPERLINK")
     assert rows["azimuth_deg"].tolist()[:3] == [0.0, 120.0, 240.0]
     assert rows["antenna_height_m"].tolist()[:4] == pytest.approx([30.0, 30.0, 30.0, 29.8704])
-    assert np.isnan(rows.loc["3", "azimuth_deg"])
+    assert rows.loc[["3", "4"], "azimuth_deg"].isna().all()
     east, north = crs.transform_points(113.38, 22.52, 4326, EPSG)
     assert rows.geometry.x.to_numpy() == pytest.approx(float(east), abs=0.01)
     assert rows.geometry.y.to_numpy() == pytest.approx(float(north), abs=0.01)
@@ -276,6 +277,7 @@ def test_the_nasty_cell_table_row_by_row(town):
     assert "度分秒" in repaired["3", "经度"].reason
     assert "中文数字" in repaired["6", "antenna_height_m"].reason
     assert ("4", "geometry") in repaired
+    assert "已置空" in repaired["4", "azimuth_deg"].reason
 
 
 @pytest.mark.shared

@@ -13,7 +13,7 @@ from test_minimal_studies import ground, poles, rows, shapes, study, villages
 
 from siteplan.layers import InputFile, file_verdicts, layer_verdicts
 from siteplan.layers.verdicts import LOSSES, UNUSABLE, USABLE, file_verdict
-from siteplan.schema import layer_zh
+from siteplan.schema import field_zh, layer_zh
 from siteplan.study import check_layers, write_layer_check
 
 
@@ -68,7 +68,7 @@ def test_check_writes_the_ledger_as_csv_and_workbook(tmp_path: Path) -> None:
         lines = list(csv.DictReader(stream))
     found = check_layers(opened)
     assert [(line["图层"], line["行/要素"], line["字段"]) for line in lines] == [
-        (layer_zh(line.layer), line.row, line.field) for line in found.ledger]
+        (layer_zh(line.layer), line.row, field_zh(line.layer, line.field)) for line in found.ledger]
     assert {line["处理"] for line in lines if line["行/要素"] == "3" and line["字段"] == "geometry"} == {"拒收"}
     book = openpyxl.load_workbook(out / "ledger.xlsx")
     assert book.sheetnames == ["图层结论", "数据问题清单", "输入文件"]

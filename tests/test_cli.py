@@ -78,7 +78,7 @@ def test_run_writes_everything_and_says_where(town: Path, tmp_path: Path) -> Non
     assert [name for name, _ in FILES if not (out / name).is_file()] == []
     assert (out / "review_map.html").is_file()
     assert str(out) in result.output
-    for words in ("面积覆盖率", "行政村达标", "模型预测值", "投资", "数据问题清单"):
+    for words in ("面积覆盖率", "行政村达标", "宏站模型", "微站模型", "分运营商", "模型预测值", "投资", "数据问题清单"):
         assert words in result.output
     assert "inf" not in result.output
     assert "nan" not in result.output
@@ -171,7 +171,7 @@ def test_missing_study_file(tmp_path: Path, verb: str) -> None:
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b'[study]\nname = "a"\nname = "b"\n', ["TOML", "line 3"]),
+    (b'[study]\nname = "a"\nname = "b"\n', ["TOML", "第3行"]),
     (b"[study\n", ["TOML"]),
     (b'[study]\nname = "\xd6\xd0"\n', ["UTF-8"]),
     (b"\x00\x01\x02\xff" * 40, ["study.toml"]),

@@ -415,3 +415,14 @@ def test_inputs_are_left_alone():
     pd.testing.assert_frame_equal(sectors, copies[0])
     np.testing.assert_array_equal(surface.ground_m, copies[1])
     np.testing.assert_array_equal(surface.clutter_m, copies[2])
+
+
+@pytest.mark.parametrize("networks", ["", " | ", None])
+def test_sectors_that_serve_nobody_are_named(networks):
+    with pytest.raises(ModelError, match="networks is missing: A"):
+        predict_coverage(flat(), omni(305, 305, networks=networks), params())
+
+
+def test_no_network_at_all_is_refused():
+    with pytest.raises(ModelError, match="at least one network"):
+        predict_coverage(flat(), omni(305, 305), params(), ())

@@ -111,6 +111,14 @@ def test_city_indicators(written: Written, state: str) -> None:
     gaps = written.layer("gaps.gpkg", f"gaps_{state}")
     assert said["gap_count"] == len(gaps)
     assert said["gap_area_m2"] == pytest.approx(gaps.area.sum(), rel=1e-9)
+    with rasterio.open(written.out / file) as source:
+        numbers = {str(name).split(" ")[0]: number for number, name in enumerate(source.descriptions, start=1)
+                   if "任一5G网络" in str(name)}
+        sinr, indoor = (source.read(numbers[name]).astype(float) for name in ("sinr_db", "indoor_probability"))
+    low, high = (share_by_cells(np.where(np.isnan(values), np.nan, sinr >= least), everywhere, transform, boundary)
+                 for least in (1 / 16, 0.0))  # the file holds steps of 1/16 dB: 0 dB may have been a little less
+    assert low - 1e-4 <= said["sinr_share"] <= high + 1e-4
+    assert said["indoor_share"] == pytest.approx(share_by_cells(indoor, everywhere, transform, boundary), abs=1e-4)
     for network, shares in said["networks"].items():
         own, _ = written.band(file, f"probability 覆盖概率 {network}")
         want = share_by_cells(own, everywhere, transform, boundary)
@@ -261,6 +269,9 @@ def test_coverage_file_is_a_cog_with_servers_that_exist(written: Written) -> Non
     names = pd.read_csv(written.out / "servers.csv", encoding="utf-8-sig")
     found = np.unique(server[server >= 0]).astype(int)
     assert set(found) <= set(names["server"])
+    planned = set(names.loc[names["status"] == "规划", "sector_id"])
+    assert planned == set(written.plan.after.sector_ids) - set(written.plan.before.sector_ids)
+    assert set(names["status"]) <= {"现有", "规划"}
     assert np.isnan(rsrp[server < 0]).all()
     assert ((probability[~np.isnan(probability)] >= 0) & (probability[~np.isnan(probability)] <= 1)).all()
 

@@ -280,6 +280,15 @@ def test_raster_is_a_cog_bit_for_bit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["覆盖 a.tif"]
 
 
+def test_bands_have_units(tmp_path: Path) -> None:
+    """GDAL copies the units of the draft into the COG; numbers without a unit have none."""
+    flat = np.zeros((20, 20), np.float32)
+    bands = {"best_rsrp_dbm 任一5G网络": flat, "sinr_db 信干噪比": flat, "probability": flat}
+    write_cog(bands, grid(20, 20), tmp_path / "a.tif", {})
+    with rasterio.open(tmp_path / "a.tif") as source:
+        assert [unit or "" for unit in source.units] == ["dBm", "dB", ""]
+
+
 def test_raster_of_one_pixel(tmp_path: Path) -> None:
     write_cog({"a": np.array([[np.nan]], np.float32)}, grid(1, 1), tmp_path / "a.tif", {})
     with rasterio.open(tmp_path / "a.tif") as source:
@@ -315,7 +324,8 @@ def fake_plan(table: gpd.GeoDataFrame, ledger: InputLedger, notices: tuple[str, 
     """As much of a plan as the workbook reads."""
     areas = gpd.GeoDataFrame({"name": []}, geometry=[], crs=CRS)
     return SimpleNamespace(
-        study={"name": "=试验", "notices": list(notices), "demand_zh": "人口(人)"}, proposed=table, ledger=ledger, inputs=(
+        study={"name": "=试验", "notices": list(notices), "demand_zh": "人口(人)", "threshold_dbm": -105.0},
+        parameters={}, indicators={}, proposed=table, ledger=ledger, inputs=(
             {"layer": "poles", "file": "=a.csv", "encoding": None, "crs": None, "datum": "", "rows_in": 3,
              "rows_made": 0, "rows_kept": 2, "rows_refused": 1, "verdict": "可用，有拒收", "why": "=拒收 1 行",
              "bytes": 10, "sha256": "00"},), villages=areas, zones=areas, exposure=None)
@@ -352,6 +362,36 @@ def test_workbook_sorts_by_department_and_adds_up(tmp_path: Path) -> None:
     write_ledger(fake_plan(table, InputLedger()), tmp_path / "a.xlsx")
     rows = [row for row in cells(tmp_path / "a.xlsx", "部门汇总") if isinstance(row[1], int)]
     assert [row[:5] for row in rows] == [["(待明确)", 1, 1, 0, 250_000], ["教育局", 2, 2, 1, 500_000]]
+
+
+def test_wide_sheet_prints_on_two_pages_with_its_first_columns(tmp_path: Path) -> None:
+    write_ledger(fake_plan(sites(), InputLedger()), tmp_path / "a.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    wide, small = book["开放台账"], book["部门汇总"]
+    assert (wide.page_setup.fitToWidth, wide.page_setup.fitToHeight) == (2, 0)
+    assert wide.print_title_cols == "$A:$B"
+    assert wide.print_title_rows is not None
+    heading = int(wide.print_title_rows.rpartition("$")[2])
+    assert [wide.cell(heading, column).value for column in (1, 2)] == ["序号", "主管部门"]
+    assert small.page_setup.fitToWidth in (None, 1)
+    assert small.print_title_cols is None
+
+
+def test_sheet_of_networks_has_each_once_and_never_rounds_up(tmp_path: Path) -> None:
+    told = fake_plan(sites(), InputLedger())
+    shares = {"area_share": 0.94999, "demand_share": None, "indoor_share": 0.99999, "sinr_share": 0.5}
+    told.indicators = {"before": {**shares, "networks": {"移动 5G": shares, "联通 4G": shares}},
+                       "after": {**shares, "networks": {"移动 5G": shares, "联通 4G": shares, "新网 5G": shares}}}
+    write_ledger(told, tmp_path / "a.xlsx")
+    lines = cells(tmp_path / "a.xlsx", "分运营商")
+    head = next(number for number, row in enumerate(lines) if row[0] == "网络(运营商)")
+    rows = {(row[0], row[1]): row[2:] for row in lines[head + 1:]}
+    assert list(rows) == [("任一5G网络", "5G"), ("新网", "5G"), ("移动", "5G"), ("联通", "4G")]
+    assert rows["移动", "5G"] == [94.9, 94.9, "无数据", "无数据", 99.9, 99.9, 50, 50]
+    assert rows["新网", "5G"][::2] == ["—"] * 4
+    notes = "".join(str(row[0]) for row in lines[:head])
+    for words in ("-105 dBm", "预测值,非实测", "建筑内", "SINR"):
+        assert words in notes
 
 
 def test_workbook_takes_text_without_end(tmp_path: Path) -> None:

@@ -230,5 +230,5 @@ def test_a_study_without_sites_or_buildings(tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(tmp_path / "out" / "ledger.xlsx")["电磁环境筛查"]
     said = "".join(str(row[0]) for row in sheet.iter_rows(values_only=True))
     assert "没有建筑物图层" in said
-    assert "没有敏感建筑" in said
+    assert "没有规划的室外站址" in said
     assert len(pd.read_csv(tmp_path / "out" / "exposure.csv")) == 0

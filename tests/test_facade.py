@@ -26,7 +26,7 @@ from siteplan.coverage import (
 from siteplan.coverage._masts import prepare_masts
 from siteplan.coverage._predict import make_job, make_place, sight_windows
 from siteplan.coverage._surroundings import FACADE_M, facade_steps
-from siteplan.grid import pixel_xy
+from siteplan.grid import pixel_xy, study_geobox
 from siteplan.surface import Surface
 
 NET = Network("电信&联通", "5G")
@@ -53,13 +53,17 @@ def test_steps_of_a_block_worked_by_hand():
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 999), share=st.floats(0.05, 0.98), reach=st.integers(1, 7))
 def test_steps_lead_to_the_nearest_open_pixel(seed: int, share: float, reach: int) -> None:
-    """Against brute force; outside of the grid all is open."""
+    """Against brute force: the nearest of the grid, else the nearest beyond its edge, where nothing stands."""
     built = np.random.default_rng(seed).random((14, 17)) < share
     out = np.zeros((14, 17, 2), np.int8)
     nearest_open(built, steps_outwards(reach), out)
-    rows, cols = np.nonzero(np.pad(~built, reach, constant_values=True))
+    rows, cols = np.nonzero(~built)
+    away = [part.ravel() for part in np.mgrid[-reach:14 + reach, -reach:17 + reach]]
+    beyond = (away[0] < 0) | (away[0] >= 14) | (away[1] < 0) | (away[1] >= 17)
     for r, c in np.ndindex(built.shape):
-        nearest = np.hypot(rows - reach - r, cols - reach - c).min()
+        nearest = np.hypot(rows - r, cols - c).min(initial=np.inf)
+        if nearest > reach:
+            nearest = np.hypot(away[0][beyond] - r, away[1][beyond] - c).min()
         if built[r, c] and nearest <= reach:
             assert np.hypot(*out[r, c].astype(float)) == pytest.approx(nearest)
             y, x = r + int(out[r, c, 0]), c + int(out[r, c, 1])
@@ -176,3 +180,25 @@ def test_reach_is_the_exact_prediction_whatever_the_settings(has_clutter: bool, 
     far_facade = np.abs(reach - got.probability[0][rows, cols]) > 1e-3
     assert far_facade.mean() < 2e-3  # where nu is 0 to the last digit, the state is a matter of rounding
     assert len(np.unique(reach)) > 100
+
+
+def test_a_building_at_the_edge_of_the_grid_looks_into_the_grid():
+    """A one-pixel house in the first row: the street beside it serves, not the unknown beyond the edge."""
+    surface = with_block(slice(0, 1), slice(30, 31), 12.0)
+    assert facade_steps(surface)[0, 30].tolist() == [0, -1]
+    x, y = pixel_xy(surface.geobox, 5, 30)
+    signal = predict_coverage(surface, omni(float(x), float(y)), params(), (NET,)).rsrp_dbm[0]
+    assert signal[0, 30] == pytest.approx(signal[0, 29], abs=0.2)
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1)])
+def test_a_grid_of_one_row_or_column(shape: tuple[int, int]) -> None:
+    box = study_geobox((0.0, 0.0, shape[1] * 10.0, shape[0] * 10.0), CRS, 10.0)
+    clutter = np.zeros(shape, np.float32)
+    clutter.flat[clutter.size // 2] = 9.0
+    surface = Surface(box, np.zeros(shape, np.float32), clutter, np.ones(shape, bool), True)
+    sectors, chosen = omni(5.0, 5.0).assign(site_id="A"), params(300.0, sight="exact")
+    got = predict_coverage(surface, sectors, chosen, (NET,))
+    rows, cols = (part.ravel() for part in np.indices(shape))
+    reach = reach_probability(surface, sectors, chosen, rows, cols, floor=1e-6).matrix.toarray()[:, 0]
+    np.testing.assert_allclose(reach, np.nan_to_num(got.probability[0][rows, cols]), atol=6e-4)

@@ -18,6 +18,7 @@ from shapely.geometry import Point
 
 from siteplan import gaps
 from siteplan.errors import CrsError, ModelError
+from siteplan.gaps.areas import REST_COVERED, percent_down
 from siteplan.grid import study_geobox
 from siteplan.params import GapParams
 
@@ -140,6 +141,14 @@ def test_missing_clinic_data_is_not_assessable_never_covered() -> None:
     assert np.isnan(result["shortfall"])
 
 
+def test_reason_says_that_the_rest_is_covered_only_where_there_is_a_rest() -> None:
+    assert REST_COVERED in judge(*ALL_THREE[:2])["reason"]
+    assert REST_COVERED in judge(*ALL_THREE[:1], ("a", "school", False, None))["reason"]
+    for rows in ((), (("a", "school", False, None), ("a", "committee", False, None)),
+                 (*ALL_THREE[:1], ("a", "school", True, Point(95, 95)))):
+        assert REST_COVERED not in judge(*rows)["reason"]
+
+
 def test_village_that_has_no_clinic_is_judged_on_the_rest() -> None:
     result = judge(*ALL_THREE[:2], ("a", "clinic", False, None))
     assert result["verdict"] == "pass"
@@ -161,6 +170,24 @@ def test_one_uncovered_school_decides_even_when_another_lies_off_the_grid() -> N
 
 def test_point_off_the_grid_is_missing_data() -> None:
     assert judge(*ALL_THREE[:2], ("a", "clinic", True, Point(900, 900)))["verdict"] == "not_assessable"
+
+
+@given(st.floats(0.0, 1.0))
+def test_a_share_is_never_told_as_more_than_it_is(share: float) -> None:
+    assert percent_down(share) - 1e-9 <= 100 * share < percent_down(share) + 0.1 + 1e-9
+    assert (percent_down(share) >= 95.0) == (share >= 0.95)
+
+
+@pytest.mark.parametrize("share", [0.94996, 0.9499, 0.95, np.nextafter(0.95, 1.0), np.nextafter(0.95, 0.0), 0.99985])
+def test_reason_of_a_share_never_contradicts_its_verdict(share: float) -> None:
+    """A sum over pixels may miss the minimum by its last digit, on either side: text and verdict go together."""
+    probability = np.full(GRID.shape, share)
+    result = gaps.assess_areas(areas(a=box(0, 0, 50, 50)), probability, demand(), gaps.rule_named("area_share_95"))
+    verdict, reason, found = result.loc["a", ["verdict", "reason", "area_share"]]
+    told = float(reason.removeprefix("面积覆盖率").partition("%")[0])
+    assert told == percent_down(found)
+    assert told <= 100.0 * found + 1e-12
+    assert ("达到95%" in reason) == (verdict == "pass") == (told >= 95.0)
 
 
 def test_share_rule_tells_how_much_is_lacking() -> None:

@@ -186,7 +186,7 @@ def test_path_loss_is_its_parts() -> None:
     lines = {line.name: line.value for line in link.budget}
     assert lines["自由空间损耗"] == pytest.approx(-free, abs=1e-4)
     assert lines["环境附加损耗"] == pytest.approx(free - clear, abs=1e-4)
-    assert lines["建筑遮挡附加"] == pytest.approx(clear - blocked, abs=1e-4)
+    assert lines["遮挡附加"] == pytest.approx(clear - blocked, abs=1e-4)
     power = 17.86 + load_equipment().antennas["macro_omni"].gain_dbi
     assert lines["EPRE"] + lines["天线增益"] == pytest.approx(power)
     assert link.rsrp_dbm == pytest.approx(power + lines["馈线损耗"] + lines["方向图衰减"] - link.loss_db)

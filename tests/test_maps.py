@@ -9,20 +9,25 @@ import re
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
 import pytest
 from geopandas.testing import assert_geodataframe_equal
 from map_plan import HOSTILE, make_plan
+from odc.geo.geobox import GeoBox
 from PIL import Image
 from rasterio.warp import transform_bounds
 
 from siteplan.errors import ExportError
+from siteplan.gaps.areas import REST_COVERED
 from siteplan.maps import inline_page, render_review_map, write_review_map
+from siteplan.maps._layers import proposed_layer
 from siteplan.maps._offline import ASSETS, read_asset
-from siteplan.maps._panel import covered_demand, list_statements
+from siteplan.maps._page import datum_name
+from siteplan.maps._panel import covered_demand, list_indicators, list_statements
 from siteplan.maps._raster import draw_classes, shade_ground
 from siteplan.maps._texts import as_json
 
@@ -120,6 +125,67 @@ def test_statements_badges_and_rules(page: str) -> None:
     assert "面积覆盖率不低于95%" in data["indicators"][0]["note"]
     assert data["bound"]["covered"] == "82,311"
     assert data["bound"]["gap"] == "3.15%"
+
+
+@pytest.mark.parametrize(("settings", "has_clutter", "words", "absent"), [
+    ({"model_macro": "auto", "building_weight": 0.25}, True, ["自动", "城区 UMa", "农村 RMa", "= 0.25"], "不是城市"),
+    ({"model_macro": "auto", "building_weight": 0.25}, False, ["全部按 TR 38.901 城区 UMa", "没有建筑高度资料"], "0.25"),
+    ({"model_macro": "cost231", "building_weight": 1.0}, True, ["COST231-Hata", "= 1("], "自动"),
+    ({"model_macro": "free_space", "building_weight": 0.5}, True, ["自由空间", "不是城市覆盖的预测"], "自动"),
+])
+def test_foot_names_the_model(settings: dict[str, Any], has_clutter: bool, words: list[str], absent: str) -> None:
+    plan = make_plan(**SMALL)
+    plan.parameters = {**plan.parameters, "coverage": {**plan.parameters["coverage"], **settings}}
+    plan.surface.has_clutter = has_clutter
+    said = "".join(list_statements(plan))
+    assert [word for word in words if word not in said] == []
+    assert absent not in said
+
+
+def test_indoor_row_only_where_it_was_predicted(plan: Any) -> None:
+    told = copy.copy(plan)
+    told.after = copy.copy(plan.after)
+    told.after.indoor_threshold_dbm = -110.0
+    told.indicators = {"before": {"indoor_share": 0.5}, "after": {"indoor_share": 0.99999}}
+    row = next(row for row in list_indicators(told) if row["label"].startswith("室内"))
+    assert (row["before"], row["after"]) == ("50.0%", "99.9%")
+    assert "-110 dBm" in row["note"]
+    told.indicators = {"before": {"indoor_share": None}, "after": {"indoor_share": None}}
+    assert not any("室内" in row["label"] for row in list_indicators(told))
+
+
+@pytest.mark.parametrize(("reasons", "told"), [
+    ((f"卫生室缺点位数据,{REST_COVERED},无法判定",) * 2, f"另 2 村缺点位资料,{REST_COVERED}"),
+    ((f"卫生室缺点位数据,{REST_COVERED},无法判定", "村委会、学校、卫生室缺点位数据,无法判定"), "2 个无法判定,不计入达标"),
+])
+def test_villages_without_points_are_told_as_what_they_are(plan: Any, reasons: tuple[str, str], told: str) -> None:
+    villages = plan.villages.assign(verdict_after="pass")
+    villages.iloc[:2, villages.columns.get_loc("verdict_after")] = "not_assessable"
+    villages.iloc[:2, villages.columns.get_loc("reason_after")] = list(reasons)
+    changed = copy.copy(plan)
+    changed.villages = villages
+    note = list_indicators(changed)[0]["note"]
+    assert told in note
+    assert (REST_COVERED in note) == (REST_COVERED in told)
+
+
+def test_site_over_the_limit_is_marked_in_list_and_card(plan: Any) -> None:
+    words = ["above_limit", "taller_near", "below", "none", "above_managed"]
+    states = dict(zip(plan.proposed.index[:5], words, strict=True))
+    said = {site: (state, f"说明 {state}") for site, state in states.items()}
+    layer = proposed_layer(plan.proposed, {}, "people", said)
+    marked = {item["values"][-1]: item for item in layer["items"] if "mark" in item}
+    assert set(marked) == {site for site, state in states.items() if state == "above_limit"}
+    for item in marked.values():
+        assert item["values"][item["first"]] == "说明 above_limit"
+        assert "辐射" in item["mark"]
+
+
+@pytest.mark.parametrize(("crs", "name"), [
+    ("EPSG:4547", "CGCS2000"), ("EPSG:2056", "WGS 84"), ("EPSG:32649", "WGS 84")])
+def test_degrees_name_their_datum(crs: str, name: str) -> None:
+    geobox = GeoBox.from_bbox((0, 0, 10, 10), crs, resolution=1.0)
+    assert datum_name(cast("Any", SimpleNamespace(surface=SimpleNamespace(geobox=geobox)))) == name
 
 
 def test_prediction_is_said_once() -> None:

@@ -386,15 +386,27 @@ def test_a_4g_network_alone_is_no_5g_coverage(tmp_path: Path) -> None:
     said = done.facts["indicators"]["before"]
     assert said["area_share"] == 0.0
     assert said["villages"]["failed"] == 2
-    assert list(said["networks"]) == ["移动 4G"]
+    assert set(said["networks"]) == {"移动 4G", "新建共享网 5G"}
+    assert said["networks"]["新建共享网 5G"]["area_share"] == 0.0
     assert said["networks"]["移动 4G"]["area_share"] > 0.9
     assert done.facts["indicators"]["after"]["area_share"] > 0.5
     reuse = [site for site in done.facts["sites"] if site["build"] == "reuse"]
     assert [site["source_id"] for site in reuse] == ["A"]
     assert set(done.plan.proposed["networks"]) == {"新建共享网"}
     after = done.facts["indicators"]["after"]["networks"]
-    assert set(after) == {"移动 4G", "新建共享网 5G"}
+    assert list(after) == list(said["networks"])
     assert after["移动 4G"] == said["networks"]["移动 4G"]
+
+
+@pytest.mark.parametrize("serves", [["中国电信"], ["CTCC", "电信"], ["*"]])
+def test_new_sites_serve_the_operator_however_it_is_spelled(tmp_path: Path, serves: list[str]) -> None:
+    weak = stations(tmp_path, {"运营商": "中国电信", "参考信号功率": -20.0})
+    layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path), **weak}
+    plan = run(study(tmp_path, layers, candidates={"serves": serves}, selection={"min_gain": 1.0,
+                                                                                 "max_yuan_per_gain": 1e9}))
+    assert set(plan.proposed["networks"]) == {"电信"}
+    assert list(plan.indicators["after"]["networks"]) == list(plan.indicators["before"]["networks"]) == ["电信 5G"]
+    assert not any(line.field == "network" for line in plan.ledger)
 
 
 def test_4g_stands_in_for_5g_only_when_told(tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ def test_fault_is_in_the_ledger(city: tuple[Layers, Scene], fault: object) -> No
 
 
 def test_refused_rows_are_the_planted_ones(city: tuple[Layers, Scene]) -> None:
-    """Rows the sample loses: duplicates, no place, impossible azimuth, people or signal - and nothing else."""
+    """Rows the sample loses: duplicates, no place, impossible people or signal - and nothing else."""
     layers, _ = city
     lost = {file.layer: 0 for file in layers.files}
     for file in layers.files:
         lost[file.layer] += file.rows_refused
     assert {layer: count for layer, count in lost.items() if count} == {
-        "buildings": 2, "stations": 2, "poles": 1, "population": 1, "measurements": 2}
+        "buildings": 2, "stations": 1, "poles": 1, "population": 1, "measurements": 2}

@@ -16,7 +16,8 @@ from siteplan.gaps import rule_named
 from siteplan.input_ledger import InputLedger
 from siteplan.params import SelectionParams
 from siteplan.selection import mark_proposed, select_sites
-from siteplan.study._notes import ABSENT, tell_new_networks, tell_notes
+from siteplan.study._networks import NEW_NETWORK, tell_new_networks, wanted_networks
+from siteplan.study._notes import ABSENT, tell_notes
 from siteplan.study._scene import _raise_above_roofs
 from siteplan.surface import Surface
 
@@ -81,6 +82,36 @@ def test_a_network_nobody_has_is_told() -> None:
     ledger = InputLedger()
     tell_new_networks(["移懂", "移动", "*"], ("移动",), ledger)
     assert [line.value for line in ledger] == ["移懂"]
+    assert "是否应为 移动?" in next(iter(ledger)).remedy
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("中国移动", None), ("CMCC", None), ("电信", ""), ("中国电信", ""), ("中国电心", "是否应为 电信?"),
+    ("Swiscom", "是否应为 Swisscom?"), ("Orange", ""), ("Salt", "")])
+def test_a_near_name_is_suggested_and_an_operator_is_none(name: str, told: str | None) -> None:
+    """A known operator without a 5G station is a newcomer, not a slip of the keys."""
+    ledger = InputLedger()
+    tell_new_networks([name], ("Swisscom", "移动"), ledger)
+    remedies = [line.remedy for line in ledger]
+    assert len(remedies) == (told is not None)
+    assert all(told in remedy if told else "是否应为" not in remedy for remedy in remedies)
+
+
+@pytest.mark.parametrize(("serves", "wanted"), [
+    (["中国电信"], {"电信"}), (["电信&联通"], {"电信", "联通"}), (["中国联通、中国电信", "联通"], {"电信", "联通"}),
+    (["*"], {"移动", "广电"}), (["*", "CTCC"], {"移动", "广电", "电信"}), (["Swisscom"], {"Swisscom"}),
+    (["移动", "5G"], {"移动"}), ([], {"移动", "广电"})])
+def test_wanted_networks_are_read_as_those_of_the_stations(serves: list[str], wanted: set[str]) -> None:
+    got = wanted_networks(serves, ("移动", "广电"))
+    assert set(got) == wanted
+    assert len(got) == len(wanted)
+    assert wanted_networks(["*"], ()) == (NEW_NETWORK,)
+
+
+def test_a_band_is_no_network_to_serve() -> None:
+    ledger = InputLedger()
+    tell_new_networks(["移动", "n78", "5G"], ("移动",), ledger)
+    assert [(line.field, line.value) for line in ledger] == [("candidates.serves", "n78"), ("candidates.serves", "5G")]
 
 
 def test_rooms_are_there_without_importing_them() -> None:

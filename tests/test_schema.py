@@ -54,6 +54,15 @@ def test_dictionary_covers_the_vector_layers_and_is_sound():
         layer_schema("station")
 
 
+@pytest.mark.parametrize(("layer", "field", "cell", "said"), [
+    ("stations", "azimuth_deg", 400, "超出 0 至 360 度，已置空"), ("population", "people", -1, "超出 0 至 10000000 人"),
+    ("stations", "load_share", 1.5, "超出 0 至 1，已置空"), ("stations", "antenna_height_m", 900, "至 300 m，已置空"),
+    ("buildings", "height_m", "33ft", "已换算为 m"), ("population", "people", "2万", "已换算为 人")])
+def test_bounds_and_units_are_told_as_planners_write_them(layer, field, cell, said):
+    _, _, told = read(field, [cell, None], layer=layer)
+    assert [line.row for line in told if said in line.reason] == ["2"]
+
+
 def test_every_layer_has_a_chinese_name():
     assert set(layer_names_zh()) == set(LAYER_NAMES)
     assert layer_zh("stations") == "现有基站 stations"

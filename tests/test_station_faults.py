@@ -46,6 +46,7 @@ def test_a_good_station_has_no_line_of_its_own(tmp_path):
     assert np.isfinite(covered(scene)).all()
 
 
+OMNI = {"azimuth_deg": np.nan, "antenna": "macro_omni"}
 KEPT = [
     ({"挂高": 0}, "antenna_height_m", "repaired", "0 “挂高”超出 2 至 300", {"antenna_height_m": 25.0}),
     ({"挂高": -30}, "antenna_height_m", "repaired", "-30 “挂高”超出", {"antenna_height_m": 25.0}),
@@ -55,7 +56,12 @@ KEPT = [
     ({"方位角": 720}, "azimuth_deg", "repaired", "720 “方位角”超过一整圈", {"azimuth_deg": 0.0}),
     ({"方位角": 361}, "azimuth_deg", "repaired", "361 “方位角”超过一整圈", {"azimuth_deg": 1.0}),
     ({"方位角": "363.5°"}, "azimuth_deg", "repaired", "363.5° “方位角”超过一整圈", {"azimuth_deg": 3.5}),
-    ({"方位角": ""}, "azimuth_deg", "assumed", "全向", {"azimuth_deg": np.nan, "antenna": "macro_omni"}),
+    ({"方位角": 400}, "azimuth_deg", "repaired", "400 “方位角”超出 0 至 360 度，已置空", OMNI),
+    ({"方位角": 400}, "azimuth_deg", "assumed", "按全向天线", OMNI),
+    ({"方位角": -10}, "azimuth_deg", "repaired", "-10 “方位角”超出 0 至 360 度，已置空", OMNI),
+    ({"方位角": 99999}, "azimuth_deg", "repaired", "99999 “方位角”超出 0 至 360 度，已置空", OMNI),
+    ({"方位角": "东"}, "azimuth_deg", "repaired", "东 “方位角”无法识别，已置空", OMNI),
+    ({"方位角": ""}, "azimuth_deg", "assumed", "全向", OMNI),
     ({"参考信号功率": "", "发射功率": 0}, "power_w", "repaired", "0 “发射功率”超出", {"epre_dbm": 17.86}),
     ({"参考信号功率": "", "发射功率": 1e6}, "power_w", "repaired", "超出 0.1 至 2000", {"epre_dbm": 17.86}),
     ({"参考信号功率": "", "发射功率dBm": 0}, "power_dbm", "repaired", "0 “发射功率dBm”超出", {"epre_dbm": 17.86}),
@@ -89,8 +95,6 @@ def test_a_wrong_value_is_told_and_the_sector_still_serves(tmp_path, change, fie
 
 
 @pytest.mark.parametrize(("change", "field", "said"), [
-    ({"方位角": 400}, "azimuth_deg", "超出 0 至 360"), ({"方位角": -10}, "azimuth_deg", "超出 0 至 360"),
-    ({"方位角": 99999}, "azimuth_deg", "超出 0 至 360"), ({"方位角": "东"}, "azimuth_deg", "无法识别"),
     ({"x": ""}, "geometry", ""), ({"x": "nan"}, "geometry", ""), ({"x": X0 + 90_000.0}, "geometry", ""),
     ({"状态": "拆除"}, "status", "不在网")], ids=str)
 def test_a_refused_sector_is_told_and_the_others_serve(tmp_path, change, field, said):
@@ -123,6 +127,18 @@ def test_a_column_of_networks_that_holds_technologies_stays_the_technology(tmp_p
     assert not any("里是运营商" in line.reason for line in scene.ledger)
 
 
+@pytest.mark.parametrize(("cell", "networks", "left_out"), [
+    ("5G", "移动", "5G"), ("n41", "移动", "n41"), ("2.6 GHz", "移动", "2.6 GHz"), ("5G NR (n41)", "移动", "5G NR (n41)"),
+    ("联通/5G", "联通", "5G"), ("中国电信5G", "电信", ""), ("FL1", "FL1", ""), ("3", "3", "")])
+def test_a_technology_or_a_band_is_no_operator(tmp_path, cell, networks, left_out):
+    """Such a cell counts as blank: the band (n41, 移动's) tells the network."""
+    scene = scene_of(tmp_path, {"运营商": cell, "频段": "n41"})
+    assert scene.sectors["networks"].tolist() == [networks]
+    told = [line.reason for line in scene.ledger if (line.field, line.action) == ("operators", "repaired")]
+    assert len(told) == bool(left_out)
+    assert all(f"里的 {left_out} 是制式或频段" in reason for reason in told)
+
+
 def test_a_station_outside_of_the_grid_is_refused_with_a_line(tmp_path):
     """A 4G station within the range of the boundary: it does not widen the grid of 5G."""
     away = {"小区号": "B-1", "站号": "B", "制式": "4G", "频段": "FDD1800", "x": X0 + SIZE_M + 700.0}
@@ -152,6 +168,7 @@ def test_no_stations_at_all_is_a_study_where_everything_is_a_gap(tmp_path):
     assert (said["gap_count"], said["gap_area_m2"]) == (1, pytest.approx(SIZE_M * SIZE_M))
     assert (plan.before.probability == 0.0).all()
     assert any(line.layer == "stations" for line in plan.ledger)
+    assert list(said["networks"]) == list(plan.indicators["after"]["networks"]) == ["新建共享网 5G"]
 
 
 CELLS = st.one_of(st.sampled_from(["", "nan", "-1", "0", "1e9", "-inf", "全向", "0/120/240", "720", "三十", "#N/A",

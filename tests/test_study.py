@@ -18,6 +18,7 @@ path = "dem.tif"
 [layers.villages]
 path = "villages.shp"
 """
+HEAD = '[study]\nname = "试验"\ncrs = "EPSG:4547"\n'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -53,7 +54,7 @@ def test_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     ("[layers.heights]\npath='f.tif'\ncolumns = { height_m = 'b' }\n", "删去 columns"),
 ])
 def test_unknown_key_suggests_the_nearest(tmp_path: Path, line: str, nearest: str) -> None:
-    text = GOOD.replace('[study]\nname = "试验"\ncrs = "EPSG:4547"\n', "") if "[study]" in line else GOOD
+    text = GOOD.replace(HEAD, "") if "[study]" in line else GOOD
     with pytest.raises(StudyError) as caught:
         Study.from_toml(write(tmp_path, text + line))
     assert any(nearest in problem.remedy for problem in caught.value.problems), caught.value
@@ -113,10 +114,14 @@ def test_coordinates_are_columns_too(tmp_path: Path) -> None:
     ("[layers.poles]\npath = ['a', 7]", "layers.poles.path.1", "应为文件路径"),
     ("[layers.poles]\npath = 'a'\ncolumns = []", "layers.poles.columns", "应为表"),
     ("[layers]\npoles = 'a.csv'", "layers.poles", "应为表"),
+    ("[coverage]\nindoor = 'no'", "coverage.indoor", '应为 true 或 false(不加引号)(现为 "no")'),
+    ("[coverage]\nraise_above_roofs = 1", "coverage.raise_above_roofs", "应为 true 或 false(不加引号)(现为 1)"),
+    ("[study]\nname = 'a'\nstand_in_5g = 'true'", "study.stand_in_5g", '应为 true 或 false(不加引号)(现为 "true")'),
 ])
 def test_wrong_values_are_told_in_chinese(tmp_path: Path, line: str, field: str, words: str) -> None:
+    text = GOOD.replace(HEAD, "") if line.startswith("[study]") else GOOD
     with pytest.raises(StudyError) as caught:
-        Study.from_toml(write(tmp_path, line + GOOD if line.startswith("[layers]") else GOOD + line))
+        Study.from_toml(write(tmp_path, line + text if line.startswith("[layers]") else text + line))
     (problem,) = caught.value.problems
     assert problem.field == field
     assert words in problem.reason
@@ -130,3 +135,36 @@ def test_empty_name_and_yes_or_no(tmp_path: Path) -> None:
     assert {problem.field: problem.reason for problem in caught.value.problems} == {
         "study.name": '取值不对:不能为空,至少 1 个字(现为 "")',
         "study.synthetic": '取值不对:应为 true 或 false(不加引号)(现为 "maybe")'}
+
+
+@pytest.mark.parametrize("fault", ["[coverage]\nthreshold_dbm = 'x'\n",
+                                   "[equipment.antennas.macro_64t]\ngain_dbi = 'x'\n"])
+def test_a_wrong_antenna_of_exposure_is_told_with_the_other_faults(tmp_path: Path, fault: str) -> None:
+    """Neither faulty settings nor faulty equipment hide it; an antenna that a faulty entry adds is no second fault."""
+    text = GOOD + fault + "[exposure.antennas.macro64t]\nfactor = 0.3\n[exposure.antennas.panel_x]\nfactor = 0.3\n"
+    text += "[equipment.antennas.panel_x]\ngain_dbi = 15\nno_such_key = 1\n"
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, text))
+    told = {problem.field: problem.remedy for problem in caught.value.problems}
+    assert told["exposure.antennas.macro64t"] == "是否应为 macro_64t?"
+    assert "exposure.antennas.panel_x" not in told
+    assert any(field.startswith(("coverage.threshold", "equipment.antennas.macro_64t")) for field in told)
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("[study]\nname = 试验", "第2行|等号右边的值"), ("[study\nname = 'a'", "第1行|节名缺少 ]"),
+    ("[[layers.poles]\n", "第1行|节名缺少 ]]"), ("[study]\nname 'a'", "第2行|键后面缺少等号"),
+    ("[study]\nname = 'a' crs = 'b'", "第2行|这里多了内容"), ("[study]\n名称 = 'a'", "第2行|这一行写法不对"),
+    ('[layers.ground]\npath = "D:\\data\\dem.tif"', "第2行|双引号里的反斜杠"),
+    ('[layers.ground]\npath = "D:\\Ufer\\a.tif"', "双引号里的反斜杠"),
+    ('[study]\nname = "试验\ncrs = "EPSG:4547"\n', "第2行|文字缺少结尾的引号"), ("[study]\nname = 'a", "文件末尾"),
+    ("[study]\nname = 'a'\nname = 'b'", "同一个键写了两次"), ("[study]\nname = 'a'\n[study]\n", "这一节已经写过"),
+    ("[study]\nnotices = ['a', 'b'\n[gaps]\n", "列表缺少 ]"), ("[layers.poles]\ncolumns = { a = 'b'\n", "花括号"),
+])
+def test_syntax_errors_are_told_in_chinese(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        Study.from_toml(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    assert problem.reason.startswith("TOML 语法错误:")
+    assert all(part in problem.reason for part in told.split("|"))
+    assert not any(word in problem.reason for word in ("Invalid", "Expected", "line", "Cannot", "Un"))

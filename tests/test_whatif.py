@@ -58,3 +58,17 @@ def test_what_if_tells_what_it_does_not_know():
         prepare_situation(surface, sectors.iloc[:-1], params(), coverage)
     nothing = what_if(situation)
     same(nothing.after, nothing.before, but=("power", "server", "second_server"))
+
+
+@pytest.mark.parametrize("standing", [0, 3])
+def test_added_sectors_may_bring_a_network_of_their_own(standing):
+    """A first site in a study without stations, or a newcomer beside the operators that are there."""
+    surface = town(81, seed=2)
+    sectors = random_sectors(surface, 4).assign(networks="移动")
+    old, new = sectors.iloc[:3 * standing // 3], sectors.iloc[3:6].assign(networks="电信|联通")
+    situation = prepare_situation(surface, old, params(), predict_coverage(surface, old, params()))
+    change = what_if(situation, [], new)
+    want = predict_coverage(surface, pd.concat([old, new]), params())
+    assert change.after.networks == want.networks
+    same(change.after, crop_coverage(want, change.region), but=("server", "second_server", "power"))
+    assert np.nanmax(change.after.probability) > 0.5

@@ -28,7 +28,7 @@ def _profile_places(shape, start, step, index, fy, fx):  # type: ignore[no-untyp
     for k in range(index.size):
         d = 1.0 + 0.5 * k
         y, x = start[0] + d * step[0], start[1] + d * step[1]
-        i, j = min(np.int32(y), shape[0] - 2), min(np.int32(x), shape[1] - 2)
+        i, j = max(min(np.int32(y), shape[0] - 2), 0), max(min(np.int32(x), shape[1] - 2), 0)
         fy[k], fx[k] = y - i, x - j
         index[k] = i * shape[1] + j
 

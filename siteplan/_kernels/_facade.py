@@ -21,7 +21,7 @@ def steps_outwards(reach: int) -> NDArray[np.int8]:
 
 @njit(cache=True, nogil=True)
 def nearest_open(built, steps, out):  # type: ignore[no-untyped-def]
-    """Step from every built pixel to the nearest one that is not built (outside of the grid nothing is).
+    """Step from every built pixel to the nearest one that is not built: of the grid, else beyond its edge.
 
     ``out`` (rows, cols, 2) int8, zeros before, stays so for open pixels and where no step leads to an open one.
     """
@@ -30,11 +30,17 @@ def nearest_open(built, steps, out):  # type: ignore[no-untyped-def]
         for c in range(cols):
             if not built[r, c]:
                 continue
+            outside = -1
             for k in range(steps.shape[0]):
                 y, x = r + np.int64(steps[k, 0]), c + np.int64(steps[k, 1])
-                if y < 0 or x < 0 or y >= rows or x >= cols or not built[y, x]:
+                if y < 0 or x < 0 or y >= rows or x >= cols:
+                    outside = k if outside < 0 else outside
+                elif not built[y, x]:
                     out[r, c, 0], out[r, c, 1] = steps[k, 0], steps[k, 1]
                     break
+            else:
+                if outside >= 0:
+                    out[r, c, 0], out[r, c, 1] = steps[outside, 0], steps[outside, 1]
 
 
 @njit(cache=True, nogil=True)

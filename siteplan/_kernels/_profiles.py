@@ -50,8 +50,8 @@ from siteplan._kernels._disc import BAND_RAYS
 from siteplan._kernels._nouns import CLEAR_NU
 from siteplan._kernels._sweep import _pair_up
 
-LEAST_NU = -1.01
-"""Below this nu at 1 GHz the knife edge costs nothing from 0.6 GHz upwards: J(nu) = 0 up to nu = -0.78."""
+LEAST_NU = -1.25
+"""Below this nu at 1 GHz the knife edge costs nothing from 0.4 GHz upwards: J(nu) = 0 up to nu = -0.78."""
 WIDEST = 0.7
 """Greatest width of a wedge at the rim, pixels; the bounds need less than 1."""
 LIST = 4096 + CHUNK

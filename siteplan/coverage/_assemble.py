@@ -37,7 +37,7 @@ def probability_of(z: Floats) -> Floats:
     return out
 
 
-def read_layers(servers: Servers, ground: Ground, spectrum: Spectrum) -> list[Layer]:
+def decode_layers(servers: Servers, ground: Ground, spectrum: Spectrum) -> list[Layer]:
     """Layers of the ranked servers, decoded, with the SINR; what is unknown is blank.
 
     The arrays of ``servers`` are used up.
@@ -96,7 +96,8 @@ def merge_coverage(a: Coverage, b: Coverage) -> Coverage:
     Returns
     -------
     Coverage
-        ``sector_ids`` of ``a`` followed by those of ``b``; equal, bit for bit, to predicting all sectors at once.
+        ``sector_ids`` of ``a`` followed by those of ``b``; equal, bit for bit, to predicting all sectors at once, save
+        that sectors of ``*`` serve the named networks of their own coverage alone where it has such.
         Layers of ``a`` that ``b`` does not touch are shared with it.
 
     Raises

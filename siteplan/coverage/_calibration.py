@@ -30,12 +30,13 @@ _SIGMA_DB = round(float(np.hypot(6.0, _PLAIN.model_sigma_db)), 2)
 _Weight = Annotated[float, Field(ge=0, le=1)]
 _Db = Annotated[float, Field(ge=-200, le=300)]
 _Metres = Annotated[float, Field(ge=0, le=100_000)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Curve(Settings):
     """A function by its values at rising knots: straight lines between them, held beyond both ends."""
 
-    knots: tuple[float, ...] = Field(min_length=1, description="rising")
+    knots: tuple[_Finite, ...] = Field(min_length=1, description="rising")
     db: tuple[_Db, ...] = Field(min_length=1, description="values at the knots, dB")
 
     @model_validator(mode="after")
@@ -104,7 +105,7 @@ class Calibration(Settings):
     freq_high_mhz: float = Field(7125.0, ge=300, le=7125, description="to here, MHz")
     offset_db: _Db = 0.0
     slope_db_per_decade: float = Field(0.0, ge=-20, le=60)
-    distance_m: tuple[float, ...] = Field((), description="knots of the tables, rising, m")
+    distance_m: tuple[_Finite, ...] = Field((), description="knots of the tables, rising, m")
     clear_db: tuple[_Db, ...] = Field((), description="loss in the clear at the knots at 1 GHz, never falling, dB")
     blocked_db: tuple[_Db, ...] = Field((), description="loss of a blocked pixel, never below clear, dB")
     building_weight: _Weight = Field(
@@ -119,10 +120,10 @@ class Calibration(Settings):
     power_reference_dbm: float = Field(0.0, ge=-50, le=100, description="power that a weight of 0 leaves to all, dBm")
     clutter_db: dict[int, _Db] = Field(default_factory=dict, description="loss by clutter class; 0 for other classes")
     pixel_terms: dict[Term, Curve] = Field(default_factory=dict, description="loss by the receiver's surroundings")
-    sigma_distance_m: tuple[float, ...] = Field((100.0,), min_length=1, description="knots of sigma, rising, m")
-    sigma_clear_db: tuple[float, ...] = Field(
+    sigma_distance_m: tuple[_Finite, ...] = Field((100.0,), min_length=1, description="knots of sigma, rising, m")
+    sigma_clear_db: tuple[_Finite, ...] = Field(
         (_SIGMA_DB,), description="standard deviation of the error, in the clear, dB")
-    sigma_blocked_db: tuple[float, ...] = Field((_SIGMA_DB,), description="likewise of blocked pixels, dB")
+    sigma_blocked_db: tuple[_Finite, ...] = Field((_SIGMA_DB,), description="likewise of blocked pixels, dB")
     domain: Domain = Domain()
     provenance: Provenance = Provenance()
 
@@ -219,13 +220,14 @@ def environment_loss_tables(calibration: Calibration, d_2d_m: ArrayLike, freq_gh
     else:
         decades, knots = np.log10(near), np.log10(np.asarray(calibration.distance_m))
         shift = calibration.offset_db + calibration.slope_db_per_decade * (decades - 3.0) + 20.0 * np.log10(freq)
-        clear = _prolonged(decades, knots, np.asarray(calibration.clear_db))
-        blocked = _prolonged(decades, knots, np.asarray(calibration.blocked_db))
+        least = FREE_SLOPE_DB - calibration.slope_db_per_decade
+        clear = _prolonged(decades, knots, np.asarray(calibration.clear_db), least)
+        blocked = _prolonged(decades, knots, np.asarray(calibration.blocked_db), least)
     return np.maximum(clear + shift, free), np.maximum(blocked + shift, free)
 
 
-def _prolonged(x: Floats, knots: Floats, values: Floats) -> Floats:
-    slope = max(float((values[-1] - values[-2]) / (knots[-1] - knots[-2])), FREE_SLOPE_DB)
+def _prolonged(x: Floats, knots: Floats, values: Floats, least_slope: float) -> Floats:
+    slope = max(float((values[-1] - values[-2]) / (knots[-1] - knots[-2])), least_slope)
     return np.asarray(np.interp(x, knots, values) + slope * np.maximum(x - knots[-1], 0.0))
 
 

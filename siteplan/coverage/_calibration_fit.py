@@ -145,7 +145,10 @@ def fit_calibration(samples: pd.DataFrame, name: str, settings: FitSettings | No
         plan = plan._replace(scales=_standing_scales(rows, wanted, plan))
     blocks, target = _blocks(rows, wanted, plan)
     values = _solve(blocks, target, wanted.ridge)
-    model = _assemble(name, rows, wanted, values, plan)
+    try:
+        model = _assemble(name, rows, wanted, values, plan)
+    except ValidationError as fault:
+        raise _out_of_bounds(fault) from fault
     error = rows["rsrp_dbm"].to_numpy(np.float64) - predict_samples(rows, model)
     notes = told.notes
     if plan.few:
@@ -157,9 +160,13 @@ def fit_calibration(samples: pd.DataFrame, name: str, settings: FitSettings | No
     fields = {**model.model_dump(), **_sigma(rows, error, wanted), "provenance": told.model_dump()}
     try:
         return Calibration.model_validate(fields)
-    except ValidationError as error:
-        faults = "；".join(f"{'.'.join(map(str, fault['loc'])) or '整体'} = {fault['input']}" for fault in error.errors())
-        raise ModelError(f"拟合结果超出校正模型允许的范围，核对测量的频率、单位和小区：{faults}") from error
+    except ValidationError as fault:
+        raise _out_of_bounds(fault) from fault
+
+
+def _out_of_bounds(error: ValidationError) -> ModelError:
+    faults = "；".join(f"{'.'.join(map(str, fault['loc'])) or '整体'} = {fault['input']}" for fault in error.errors())
+    return ModelError(f"拟合结果超出校正模型允许的范围，核对测量的频率、单位和小区：{faults}")
 
 
 def matched_rows(samples: pd.DataFrame, settings: FitSettings) -> NDArray[np.bool_]:

@@ -57,13 +57,27 @@ class Exposure:
 
 
 def describe_exposure(exposure: Exposure) -> str:
-    """The screening in one Chinese sentence, for the terminal and the map."""
+    """The screening in one Chinese sentence, for the terminal and the map.
+
+    It asks for another calculation only where something was found, and says so where only venues could be looked at.
+    """
     counts, new = exposure.counts(), exposure.pairs[exposure.pairs["site_status"] == "proposed"]
-    near = exposure.rules.screening.taller_radius_m
+    near, number = exposure.rules.screening.taller_radius_m, counts["sensitive_buildings"]
+    lead = "筛查估算(不是环境影响评价):"
+    if not (exposure.sectors["site_status"] == "proposed").any():
+        return f"{lead}没有规划的室外站,未作筛查"
+    only = "" if exposure.has_buildings else "没有建筑物图层,只查了公共设施,住宅等未查;"
+    objects = "栋敏感建筑" if exposure.has_buildings else "处敏感设施"
+    if not number:
+        return f"{lead}{only}规划站的筛查范围内未发现{objects[1:]}"
+    lead = f"{lead}{only}规划站附近 {number} {objects}中,"
+    if not counts["above_limit"] and not counts["taller_near"]:
+        return f"{lead}未发现可能超过公众限值的,也未发现在 {near:g} m 内高于天线的;详见 exposure.csv 和 ledger.xlsx"
     sites = int(new.loc[new["above_limit"], "site_id"].nunique())
-    return (f"筛查估算(不是环境影响评价):规划站附近 {counts['sensitive_buildings']} 栋敏感建筑中,{counts['above_limit']} 栋"
-            f"可能超过公众限值(涉及 {sites} 处站),{counts['taller_near']} 栋高于天线且在 {near:g} m 内,须调整方位、下倾、挂高或功率后重算;"
-            "详见 exposure.csv 和 ledger.xlsx")
+    above = f"{counts['above_limit']} {objects[0]}可能超过公众限值(涉及 {sites} 处站)" if sites else "未发现可能超过公众限值的"
+    taller = (f"{counts['taller_near']} {objects[0]}高于天线且在 {near:g} m 内" if counts["taller_near"] else
+              f"未发现在 {near:g} m 内高于天线的")
+    return f"{lead}{above},{taller};须调整方位、下倾、挂高或功率后重算;详见 exposure.csv 和 ledger.xlsx"
 
 
 def site_exposure(exposure: Exposure) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from siteplan.constants import EARTH_RADIUS_EFFECTIVE_M
 from siteplan.coverage._antennas import VERTICAL_STEP_DEG, pattern_tables
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._sectors import complete_sectors
-from siteplan.coverage._surroundings import facade_steps, surroundings
+from siteplan.coverage._surroundings import facade_steps, for_profiles, surroundings
 from siteplan.errors import ModelError
 from siteplan.grid import inside, pixel_of
 from siteplan.input_ledger import InputLedger
@@ -101,7 +101,7 @@ def measurement_samples(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, s
     notes = InputLedger() if ledger is None else ledger
     _check(measurements, sectors, surface, clutter_code)
     filled = complete_sectors(sectors, table)
-    kept, place = _matched(measurements, filled, surface, notes)
+    kept, place = _matched(measurements, filled, surface, table, notes)
     link = _Link.of(surface, filled, kept, place, wanted)
     nu_top, nu_ground = _sight(surface, link, wanted.receiver_height_m)
     off, horizontal, vertical = _antenna(link, table)
@@ -174,12 +174,17 @@ def _check(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, surface: Surfa
 
 
 def _matched(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, surface: Surface,
-             ledger: InputLedger) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
+             equipment: Equipment, ledger: InputLedger) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
     """Rows that can be used, and the row number of each one's sector; the others are told by reason."""
     place = pd.Index(sectors.index.astype(str)).get_indexer(measurements["sector_id"].astype(str))
     geometry = measurements.geometry
     x, y = geometry.x.to_numpy(np.float64), geometry.y.to_numpy(np.float64)
-    here = inside(surface.geobox, *pixel_of(surface.geobox, x, y))
+    row, col = pixel_of(surface.geobox, x, y)
+    here = inside(surface.geobox, row, col)
+    unknown = here.copy()
+    unknown[here] = ~surface.known[row[here], col[here]]
+    numbers = sectors[["antenna_height_m", "epre_dbm", "freq_mhz"]].to_numpy(np.float64)
+    usable = np.isfinite(numbers).all(axis=1) & sectors["antenna"].isin(list(equipment.antennas)).to_numpy(bool)
     mast_x, mast_y = sectors["x"].to_numpy(np.float64), sectors["y"].to_numpy(np.float64)
     mast_here = inside(surface.geobox, *pixel_of(surface.geobox, mast_x, mast_y))
     indoor = (sectors["kind"] == "indoor").to_numpy(bool)
@@ -188,8 +193,10 @@ def _matched(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, surface: Sur
         (~np.isfinite(measurements["rsrp_dbm"].to_numpy(np.float64)), "没有 RSRP 数值", "补全 rsrp_dbm"),
         (place < 0, "小区编号在基站表里找不到", "核对路测与基站表的小区编号"),
         (~here, "测点不在研究范围的网格内", "扩大研究范围，或核对坐标系"),
-        (~mast_here[place], "测点所属小区的基站不在网格内", "扩大研究范围，或核对基站坐标"),
-        (indoor[place], "测点属于室内分布小区，室外传播模型不适用", "校正时不使用室分小区"),
+        (unknown, "测点处没有地面高程", "补充该处的地面高程，或去掉这些测点"),
+        (~_at(usable, place), "测点所属小区缺挂高、功率或频率，或其天线不在设备表", "补全工参，或在 [equipment.antennas] 增加天线"),
+        (~_at(mast_here, place), "测点所属小区的基站不在网格内", "扩大研究范围，或核对基站坐标"),
+        (_at(indoor, place), "测点属于室内分布小区，室外传播模型不适用", "校正时不使用室分小区"),
     ):
         out = left & bad
         if out.any():
@@ -199,13 +206,18 @@ def _matched(measurements: gpd.GeoDataFrame, sectors: pd.DataFrame, surface: Sur
     return measurements[left], place[left].astype(np.int64)
 
 
+def _at(flags: NDArray[np.bool_], place: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Flag of each place; False for place -1, which an empty table does not even have a last row for."""
+    return np.append(flags, False)[place]
+
+
 def _sight(surface: Surface, link: _Link, receiver_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edge parameters of the top surface and of the ground, by the exact profile of every link.
 
     A receiver on a built pixel has the sight over the top surface of the open pixel in front of it, as the engine's.
     """
-    ground = np.ascontiguousarray(surface.ground_m)
-    top = np.ascontiguousarray(surface.top_m) if surface.has_clutter else ground
+    ground = for_profiles(surface.ground_m)
+    top = for_profiles(surface.top_m) if surface.has_clutter else ground
     nu_top, nu_ground = np.full(link.row.size, CLEAR_NU), np.full(link.row.size, CLEAR_NU)
     seen_row, seen_col = _seen_pixels(surface, link)
     order = np.lexsort((link.top_amsl_m, link.mast_col, link.mast_row))

@@ -28,7 +28,7 @@ from siteplan.coverage._path_profile import (
     surface_around,
     terrain_losses,
 )
-from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._receivers import indoor_threshold_dbm, receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
 from siteplan.coverage._surroundings import FACADE_M, facade_steps
 from siteplan.errors import ModelError
@@ -52,7 +52,7 @@ from siteplan.surface import Surface
 
 Floats = NDArray[np.float64]
 
-LOSS_LINES = ("自由空间损耗", "环境附加损耗", "建筑遮挡附加", "地形附加损耗", "像元修正")
+LOSS_LINES = ("自由空间损耗", "环境附加损耗", "遮挡附加", "地形附加损耗", "像元修正")
 """Lines of a budget that make up the path loss."""
 
 
@@ -228,7 +228,7 @@ def link_profile(surface: Surface, sector: pd.DataFrame | pd.Series, x: float, y
     indoor = _indoor(link)
     spread = float(np.hypot(sigma, wall_sigma_db(params.wall)))
     indoor_dbm = rsrp + sum(line.value for line in indoor) if indoor else float("nan")
-    threshold_in = params.threshold_dbm if params.indoor_threshold_dbm is None else params.indoor_threshold_dbm
+    threshold_in = indoor_threshold_dbm(params)
     d, model = path.distance_m, MODEL_NAMES[masts.model[0]]
     calibrated = bool(masts.calibrated[0])
     ends = _xy(surface, int(masts.row[0]), int(masts.col[0])), _xy(surface, row, col)
@@ -355,7 +355,7 @@ def _budget(link: _Link) -> tuple[BudgetLine, ...]:
         BudgetLine("方向图衰减", 0.0 - away, f"偏离方位角 {off:.0f}°，{'低' if below >= 0.0 else '高'}于波束轴 {abs(below):.1f}°"),
         BudgetLine("自由空间损耗", 0.0 - free, f"{slope:.0f} m，ITU-R P.525"),
         BudgetLine("环境附加损耗", free - clear, _environment_words(link)),
-        BudgetLine("建筑遮挡附加", clear - here - roofs, _roof_words(link, roofs)),
+        BudgetLine("遮挡附加", clear - here - roofs, _roof_words(link, roofs)),
         BudgetLine("地形附加损耗", 0.0 - hills, f"{method}；超出以上损耗的部分" if hills else f"{method}；未超出以上损耗"),
         BudgetLine("像元修正", 0.0 - link.pixel_db, "校正：终端所在像元"),
     )

@@ -155,7 +155,7 @@ def _trusted_dbm(power_dbm: NDArray[np.float64], table: pd.DataFrame, calibrated
         return power_dbm
     planned = np.zeros(len(table), np.bool_)
     if PLANNED in table:
-        planned = (table[PLANNED] == True).to_numpy(bool)  # noqa: E712 - NA is not planned
+        planned = table[PLANNED].eq(True).fillna(False).to_numpy(bool)
     return np.where(calibrated & ~planned, calibrated_power_dbm(calibration, power_dbm), power_dbm)
 
 

@@ -27,12 +27,12 @@ from siteplan._kernels import (
     sweep_sight,
     sweep_terrain,
 )
-from siteplan.coverage._assemble import Ground, read_layers
+from siteplan.coverage._assemble import Ground, decode_layers
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, Masts, disc_of, prepare_masts, split_runs
 from siteplan.coverage._nouns import EVERY, Coverage, Network
-from siteplan.coverage._receivers import receiver_pixels
+from siteplan.coverage._receivers import indoor_threshold_dbm, receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
 from siteplan.coverage._surroundings import facade_steps
 from siteplan.errors import ModelError
@@ -84,7 +84,7 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
     sectors : DataFrame
         Columns ``SECTOR_COLUMNS``, index of unique sector ids. ``networks`` are joined by ``|``; ``*`` serves every
         network of the sector's technology. Indoor sectors do not radiate outdoors. May be empty. Optional columns:
-        ``model`` (uma, umi, rma) and ``planned`` (see ``calibration``).
+        ``model`` (one of ``MODEL_NAMES``) and ``planned`` (see ``calibration``).
     params : CoverageParams
     networks : sequence of Network, optional
         Networks of the result; all that occur, sorted, when absent (``Network("*", "5G")`` when none occurs).
@@ -111,21 +111,29 @@ def predict_coverage(surface: Surface, sectors: pd.DataFrame, params: CoveragePa
 
     Notes
     -----
-    Path loss is TR 38.901; line of sight is decided over the surface (ground and clutter) by a radial sweep, or by
-    exact profiles (``params.sight``), and trusted as far as ``params.building_weight`` says. Where the ground cuts the
-    sight line, or comes near it, the loss is at least free space plus the diffraction over the ground (Bullington,
-    ITU-R P.526), which no weight reduces. Where the study knows no clutter, pixels that the ground leaves clear take
-    the mean over the LOS probability of TR 38.901. A receiver on a built pixel has the sight of the nearest open pixel:
-    the street in front of its wall. A mast stands at the centre of its pixel. Threads work on bands of
-    rows, at most ``params.tile_px`` high where there are more of them than threads; bands never change the result.
-    sigma of the probability is hypot(shadow fading of TR 38.901, ``params.model_sigma_db``).
+    Path loss is that of each sector's model, TR 38.901 unless the study says otherwise; line of sight is decided over
+    the surface (ground and clutter) by a radial sweep, or by exact profiles (``params.sight``), and trusted as far as
+    ``params.building_weight`` says. Where the ground cuts the sight line, or comes near it, the loss is at least free
+    space plus the diffraction over the ground (Bullington, ITU-R P.526), which no weight reduces. Where the study
+    knows no clutter, pixels that the ground leaves clear take the mean over the LOS probability of TR 38.901. A
+    receiver on a built pixel has the sight of the nearest open pixel: the street in front of its wall. A mast stands
+    at the centre of its pixel. Threads work on bands of rows, at most ``params.tile_px`` high where there are more of
+    them than threads; bands never change the result. sigma of the probability is hypot(shadow fading of the model,
+    ``params.model_sigma_db``); a calibration brings its own.
     """
+    job = _checked_job(surface, sectors, params, networks, equipment, calibration)
+    rows, cols = _span(surface, region)
+    return coverage_of(job, predict_servers(job, rows, cols, workers or os.cpu_count() or 1))
+
+
+def _checked_job(surface: Surface, sectors: pd.DataFrame, params: CoverageParams, networks: Sequence[Network] | None,
+                 equipment: Equipment | None, calibration: Calibration | None) -> Job:
     table = load_equipment() if equipment is None else equipment
     check_sectors(surface, sectors, table)
     chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
-    job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
-    rows, cols = _span(surface, region)
-    return coverage_of(job, predict_servers(job, rows, cols, workers or os.cpu_count() or 1))
+    if not chosen:
+        raise ModelError("a coverage needs at least one network")
+    return make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
 
 
 def make_job(place: Place, sectors: pd.DataFrame, params: CoverageParams, equipment: Equipment,
@@ -185,14 +193,9 @@ def coverage_of(job: Job, servers: Servers) -> Coverage:
     rows = slice(servers.row0, servers.row0 + servers.best.shape[1])
     cols = slice(servers.col0, servers.col0 + servers.best.shape[2])
     ground = Ground(surface.geobox[rows, cols], surface.known[rows, cols], surface.built[rows, cols])
-    layers = read_layers(servers, ground, job.masts.spectrum)
+    layers = decode_layers(servers, ground, job.masts.spectrum)
     return Coverage(ground.geobox, job.networks, tuple(layers[number] for number in job.layer_of), job.sector_ids,
                     params.threshold_dbm, indoor_threshold_dbm(params), job.masts.spectrum, servers.power)
-
-
-def indoor_threshold_dbm(params: CoverageParams) -> float:
-    """Threshold inside buildings, dBm."""
-    return params.threshold_dbm if params.indoor_threshold_dbm is None else params.indoor_threshold_dbm
 
 
 def predict_tiles(surface: Surface, sectors: pd.DataFrame, params: CoverageParams,
@@ -211,10 +214,7 @@ def predict_tiles(surface: Surface, sectors: pd.DataFrame, params: CoverageParam
     ModelError
         As :func:`predict_coverage`.
     """
-    table = load_equipment() if equipment is None else equipment
-    check_sectors(surface, sectors, table)
-    chosen = tuple(Network(*network) for network in networks) if networks is not None else occurring_networks(sectors)
-    job = make_job(make_place(surface, params, calibration), sectors, params, table, chosen, calibration)
+    job = _checked_job(surface, sectors, params, networks, equipment, calibration)
     (height, width), tile = surface.geobox.shape, params.tile_px
     for row in range(0, height, tile):
         for col in range(0, width, tile):

@@ -16,7 +16,7 @@ from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs
 from siteplan.coverage._receivers import receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
-from siteplan.coverage._surroundings import facade_steps
+from siteplan.coverage._surroundings import facade_steps, for_profiles
 from siteplan.errors import ModelError
 from siteplan.grid import inside
 from siteplan.params import CoverageParams
@@ -89,7 +89,7 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     everyone = np.ones(1, np.bool_)
     facade, nothing = facade_steps(surface), np.zeros((0, 0), np.float32)
     pixels = receiver_pixels(surface, params, facade, calibration)
-    heights = (np.ascontiguousarray(surface.top_m), pixels.ground_m, surface.has_clutter,
+    heights = (for_profiles(surface.top_m), for_profiles(pixels.ground_m), surface.has_clutter,
                params.terrain_diffraction == "bullington")
     best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
     limits = params.threshold_dbm, float(ndtri(floor))

@@ -40,3 +40,8 @@ def receiver_pixels(surface: Surface, params: CoverageParams, facade: NDArray[np
         classes = np.zeros(surface.clutter_m.shape, np.int16) if surface.classes is None else surface.classes
         extra = pixel_term_db(calibration, classes, near._asdict()).astype(np.float32)
     return Pixels(np.ascontiguousarray(surface.ground_m), extra, inside)
+
+
+def indoor_threshold_dbm(params: CoverageParams) -> float:
+    """Threshold inside buildings, dBm."""
+    return params.threshold_dbm if params.indoor_threshold_dbm is None else params.indoor_threshold_dbm

@@ -26,8 +26,8 @@ _FILLED = ("tilt_electrical_deg", "tilt_mechanical_deg", "tilt_deg", "bandwidth_
 PLANNED = "planned"
 """Optional column: True for sectors that do not stand yet; a calibration takes their power as it is."""
 _LIMITS = {"antenna_height_m": (0.0, 1000.0), "tilt_electrical_deg": (-90.0, 90.0),
-           "tilt_mechanical_deg": (-90.0, 90.0), "tilt_deg": (-90.0, 90.0), "freq_mhz": (100.0, 100_000.0),
-           "bandwidth_mhz": (1.0, 2000.0), "scs_khz": (15.0, 240.0), "epre_dbm": (-100.0, 70.0),
+           "tilt_mechanical_deg": (-90.0, 90.0), "tilt_deg": (-90.0, 90.0), "freq_mhz": (400.0, 100_000.0),
+           "bandwidth_mhz": (1.0, 2000.0), "scs_khz": (15.0, 240.0), "epre_dbm": (-100.0, 45.0),
            "feeder_db": (0.0, 50.0), "load_share": (0.0, 1.0)}
 """Least and greatest value; an antenna height of 0 is refused as well."""
 
@@ -328,6 +328,7 @@ def check_sectors(surface: Surface, sectors: pd.DataFrame, equipment: Equipment)
             faults.append(f"{name} is missing{bounds}: {_some(full.index[bad])}")
     if np.isinf(full["azimuth_deg"].to_numpy(float)).any():
         faults.append(f"azimuth_deg is infinite: {_some(full.index[np.isinf(full['azimuth_deg'].to_numpy(float))])}")
+    faults += _blank_faults(full)
     words = {"kind": KINDS, "antenna": tuple(equipment.antennas)} | ({"model": MODEL_NAMES} if "model" in given else {})
     for name, known in words.items():
         bad = ~full[name].isin(known).to_numpy(bool) & ((name != "model") | full[name].notna().to_numpy(bool))
@@ -339,6 +340,15 @@ def check_sectors(surface: Surface, sectors: pd.DataFrame, equipment: Equipment)
             faults.append(f"masts outside of the study grid: {_some(full.index[away])}")
     if faults:
         raise ModelError("table of sectors cannot be used: " + "; ".join(faults))
+
+
+def _blank_faults(sectors: pd.DataFrame) -> list[str]:
+    faults = []
+    for name in ("networks", "technology"):
+        blank = sectors[name].isna() | ~sectors[name].astype("str").str.strip(" |").astype(bool)
+        if blank.any():
+            faults.append(f"{name} is missing: {_some(sectors.index[blank.to_numpy(bool)])}")
+    return faults
 
 
 def _some(ids: pd.Index) -> str:

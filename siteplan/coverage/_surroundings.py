@@ -21,7 +21,7 @@ class Surroundings(NamedTuple):
     """What stands around each pixel, in a square of 25 m to each side (whole pixels)."""
 
     built_share: NDArray[np.float32]
-    """(row, col), 0..1: share of pixels with clutter above the ground"""
+    """(row, col), 0..1: share of built pixels"""
     clutter_mean_m: NDArray[np.float32]
     """(row, col), m: mean height of the clutter, open ground counted as 0"""
 
@@ -70,3 +70,11 @@ def facade_steps(surface: Surface) -> NDArray[np.int8]:
     out = np.zeros((*built.shape, 2), np.int8)
     nearest_open(built, steps_outwards(min(int(FACADE_M // surface.pixel_m), 127)), out)
     return out
+
+
+def for_profiles(heights_m: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Heights as exact profiles read them: contiguous, a lone row or column doubled, as samples lie between two."""
+    rows, cols = heights_m.shape
+    if min(rows, cols) > 1:
+        return np.ascontiguousarray(heights_m)
+    return np.pad(heights_m, ((0, int(rows == 1)), (0, int(cols == 1))), mode="edge")

@@ -20,11 +20,12 @@ from siteplan.coverage._predict import (
     Job,
     Region,
     coverage_of,
-    indoor_threshold_dbm,
     make_job,
     make_place,
+    occurring_networks,
     predict_servers,
 )
+from siteplan.coverage._receivers import indoor_threshold_dbm
 from siteplan.coverage._sectors import check_sectors
 from siteplan.errors import ModelError
 from siteplan.grid import pixel_of
@@ -74,6 +75,7 @@ class Change:
         Rows and columns of the grid outside of which nothing changes.
     before, after : Coverage
         Of the region; each counts its servers in its own ``sector_ids`` (``after`` lists those that can reach it).
+        ``after`` also has the networks that added sectors bring.
     added, removed, changed : tuple of str
         Sector ids.
     """
@@ -93,7 +95,8 @@ def prepare_situation(surface: Surface, sectors: pd.DataFrame, params: CoverageP
     Raises
     ------
     ModelError
-        When sectors, surface or settings are not those of the coverage, or the sectors cannot be used.
+        When sectors, surface, thresholds, noise figure or ``indoor`` are not those of the coverage, or the sectors
+        cannot be used. The other settings must be those it was predicted with: a coverage does not know them.
     """
     if coverage.geobox != surface.geobox or coverage.sector_ids != tuple(map(str, sectors.index)):
         raise ModelError("what-if needs the coverage of just these sectors on this surface")
@@ -154,8 +157,8 @@ def what_if(situation: Situation, removed: Sequence[str] = (), added: pd.DataFra
     before = crop_coverage(situation.coverage, region)
     after = _only(_without(situation, region, lost, near, threads) if gone else before, near)
     if len(new):
-        job = make_job(situation.job.place, new, situation.params, situation.equipment, before.networks,
-                       situation.calibration)
+        networks = tuple(sorted({*before.networks, *occurring_networks(new)}))
+        job = make_job(situation.job.place, new, situation.params, situation.equipment, networks, situation.calibration)
         after = merge_coverage(after, _predict(job, region, threads))
     return Change(region, before, after, tuple(sorted(ids - set(gone))), tuple(sorted(set(gone) - ids)),
                   tuple(sorted(ids & set(gone))))

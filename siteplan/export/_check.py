@@ -11,7 +11,7 @@ import pandas as pd
 from siteplan.export._staging import write_files
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet, write_csv
 from siteplan.input_ledger import ACTION_ZH, InputLedger
-from siteplan.schema import layer_zh
+from siteplan.schema import field_zh, layer_zh
 
 LEDGER_HEAD = ["图层", "文件", "行/要素", "字段", "原值", "处理", "原因", "如何改正"]
 FILE_HEAD = ["图层", "文件", "编码", "坐标系", "基准", "读入行", "拆分增加行", "保留行", "拒收行", "结论", "说明", "字节", "SHA-256"]
@@ -24,8 +24,8 @@ _FILE_WIDTHS = {10: 36.0, 12: 30.0}
 
 def ledger_rows(ledger: InputLedger) -> list[list[Any]]:
     """Lines of the ledger under `LEDGER_HEAD`."""
-    return [[layer_zh(line.layer), line.file, line.row, line.field, line.value, ACTION_ZH[line.action],
-             line.reason, line.remedy] for line in ledger]
+    return [[layer_zh(line.layer), line.file, line.row, field_zh(line.layer, line.field), line.value,
+             ACTION_ZH[line.action], line.reason, line.remedy] for line in ledger]
 
 
 def _sheet_rows(ledger: InputLedger) -> list[list[Any]]:

@@ -57,12 +57,13 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _note(row: Mapping[str, Any], rules: ExposureRules) -> str:
     """What the screening says of one pair, worst first."""
-    own = rules.screening
+    own, table = rules.screening, load_exposure().screening
+    source = "(YD 5039)" if own.taller_radius_m == table.taller_radius_m else ""
     part = f"限值的 {100 * own.management_share:g}%"
     told = (
         (row["above_limit"], "各站合计估算超过公众限值,须调整后重算"),
         (row["above_managed"], f"本站估算超过{part}(单站管理值),宜调整或说明"),
-        (row["taller_near"], f"{own.taller_radius_m:g} 米内高于天线(YD 5039),抬高或移位"),
+        (row["taller_near"], f"{own.taller_radius_m:g} 米内高于天线{source},抬高或移位"),
         (row["justify"], f"{rules.sensitive[row['target_class']].zh}:尽量避让,确需设置时说明理由"),
         (row["distance_m"] == 0 and row["taller_near"], "天线在轮廓内且低于屋顶,核对站位与轮廓"),
         (row["distance_m"] == 0 and not row["taller_near"], f"天线在其屋面以上,已计屋面衰减 {own.roof_loss_db:g} dB"),
@@ -80,15 +81,70 @@ def _in_words(table: pd.DataFrame, rules: ExposureRules) -> pd.DataFrame:
                       height_source=out["height_source"].map(SOURCE_ZH).fillna(out["height_source"]))
 
 
-def exposure_notes(exposure: Exposure) -> list[str]:
-    """Sentences above the pairs: what the numbers are, what was found, who was assessed, what to do."""
-    rules, own = exposure.rules, exposure.rules.screening
+_GIVEN_ZH: Mapping[str, str] = {
+    "management_share": "单站管理值", "least_radius_m": "最小筛查半径", "taller_radius_m": "邻近高于天线的半径", "storey_m": "层高",
+    "roof_loss_db": "屋面衰减"}
+_BEAM_KEYS = ("gain_dbi", "horizontal_deg", "vertical_deg", "steer_horizontal_deg", "steer_vertical_deg", "element_deg")
+
+
+def whose_values(exposure: Exposure, given: Mapping[str, Any]) -> str:
+    """Which values of the screening the study file gave, and which are defaults that nobody has checked.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    given : mapping
+        The ``[exposure]`` table of the study, None or absent where it does not say.
+
+    Returns
+    -------
+    str
+        The sentence of the package's table where the study gave nothing.
+    """
+    rules = exposure.rules
+    antennas = {name: {key for key, value in dict(entry).items() if value is not None}
+                for name, entry in (given.get("antennas") or {}).items()}
+    told = [name for key, name in _GIVEN_ZH.items() if given.get(key) is not None]
+    told += [f"天线 {name} 的{'、'.join(_key_words(keys))}" for name, keys in sorted(antennas.items()) if keys]
+    if not told:
+        return rules.unverified
+    used = set(exposure.sectors["antenna"].astype(str)) or set(rules.antennas)
+    old = {name: entry for name, entry in load_exposure().antennas.items() if name in used}
+    left = ["功率折减 F"] * any("factor" not in antennas.get(name, ()) for name in used)
+    left += ["屋面衰减"] * (given.get("roof_loss_db") is None)
+    left += ["有源天线的增益与波束范围"] * any(entry.gain_dbi is not None and not set(_BEAM_KEYS) <= antennas.get(name, set())
+                                   for name, entry in old.items())
+    rest = f";其余{'、'.join(left)}为缺省值,未经核实" if left else ""
+    return f"研究文件给定:{'、'.join(told)}{rest}"
+
+
+def _key_words(keys: set[str]) -> list[str]:
+    """What the study changed of an antenna, in words."""
+    return ["功率折减 F"] * ("factor" in keys) + ["增益与波束范围"] * bool(keys & set(_BEAM_KEYS))
+
+
+def exposure_notes(exposure: Exposure, given: Mapping[str, Any] | None = None) -> list[str]:
+    """Sentences above the pairs: what the numbers are, what was found, who was assessed, what to do.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    given : mapping, optional
+        The ``[exposure]`` table of the study. A standard is named only beside its own value.
+
+    Returns
+    -------
+    list of str
+    """
+    rules, own, table = exposure.rules, exposure.rules.screening, load_exposure().screening
     classes = "、".join(entry.zh for entry in rules.sensitive.values())
     assessed = (f"评估对象:{classes};规划站主瓣轴向降到管理值的距离之内,至少 {own.least_radius_m:g} 米;每 {own.storey_m:g} 米一层,取各层楼板以上 "
-                f"{own.probe_m:g} 米处最不利的一层,包括高于天线的楼层;水平 {own.taller_radius_m:g} 米内高于天线的建筑另行标出(YD 5039-2009);"
+                f"{own.probe_m:g} 米处最不利的一层,包括高于天线的楼层;水平 {own.taller_radius_m:g} 米内高于天线的建筑另行标出"
+                f"({'YD 5039-2009' if own.taller_radius_m == table.taller_radius_m else '研究文件给定'});"
                 "商业建筑、用途不明的建筑和空地不评估")
-    managed = f"单站按限值的 {100 * own.management_share:g}% 管理(HJ/T 10.3-1996)"
-    notes = [f"{rules.wording};{rules.unverified};方法见“{SECTOR_SHEET}”", _summary(exposure),
+    managed = f"单站按限值的 {100 * own.management_share:g}% 管理"
+    managed += f"({'HJ/T 10.3-1996' if own.management_share == table.management_share else '研究文件给定'})"
+    notes = [f"{rules.wording};{whose_values(exposure, given or {})};方法见“{SECTOR_SHEET}”", _summary(exposure),
              f"{rules.standard};{managed}", assessed, rules.advice]
     if not exposure.has_buildings:
         notes.append("没有建筑物图层:只筛查了公共设施点,住宅等未筛查")
@@ -98,7 +154,9 @@ def exposure_notes(exposure: Exposure) -> list[str]:
 def _summary(exposure: Exposure) -> str:
     """How many buildings are told of what."""
     if exposure.pairs.empty:
-        return "规划站址附近没有敏感建筑,或没有规划站址"
+        if not (exposure.sectors["site_status"] == "proposed").any():
+            return "没有规划的室外站址,未作筛查"
+        return f"规划站址的筛查范围内未发现敏感{'建筑' if exposure.has_buildings else '的公共设施'}"
     counts, own = exposure.counts(), exposure.rules.screening
     sites = int((site_exposure(exposure)["state"] == "above_limit").sum())
     return (f"规划站附近敏感建筑 {counts['sensitive_buildings']} 栋(估算):各站合计超过限值 {counts['above_limit']} 栋(红色,涉及规划站 {sites} 处),"
@@ -117,13 +175,15 @@ def add_exposure_sheets(book: Any, plan: Plan) -> None:
     if len(table) > len(shown):
         rows.append([""] * (len(SHEET_COLUMNS) - 1) + [f"另有 {len(table) - len(shown)} 行,见 exposure.csv"])
     notices = list(plan.study["notices"])
+    given = plan.parameters.get("exposure") or {}
     title = f"{plan.study['name']} {SHEET}(筛查估算)"
     add_sheet(book, SHEET, [rules.columns[name]["zh"] for name in SHEET_COLUMNS], rows,
-              [title, *exposure_notes(exposure), *notices], dict(enumerate(SHEET_COLUMNS.values())), _cell_marks(shown))
+              [title, *exposure_notes(exposure, given), *notices], dict(enumerate(SHEET_COLUMNS.values())),
+              _cell_marks(shown), pages=2)
     widths = {number: _SECTOR_WIDTHS.get(name, 11.0) for number, name in enumerate(rules.sector_columns)}
     add_sheet(book, SECTOR_SHEET, [entry["zh"] for entry in rules.sector_columns.values()],
               _sector_rows(exposure), [f"{plan.study['name']} {SECTOR_SHEET}(筛查估算)", rules.wording, rules.standard,
-                                       rules.method, rules.unverified, *notices], widths)
+                                       rules.method, whose_values(exposure, given), *notices], widths)
 
 
 def _cell_marks(table: pd.DataFrame) -> dict[tuple[int, int], str]:

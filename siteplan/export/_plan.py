@@ -128,8 +128,11 @@ def _write_demand(plan: Plan, path: Path) -> None:
 
 
 def _write_servers(plan: Plan, path: Path) -> None:
-    """Best-server numbers of the coverage files -> sector ids."""
-    table = pd.DataFrame({"server": range(len(plan.after.sector_ids)), "sector_id": plan.after.sector_ids})
+    """Best-server numbers of the coverage files -> sector ids, and whether the sector stands or is planned."""
+    old = set(plan.before.sector_ids)
+    status = ["现有" if sector in old else "规划" for sector in plan.after.sector_ids]
+    table = pd.DataFrame({"server": range(len(plan.after.sector_ids)), "sector_id": plan.after.sector_ids,
+                          "status": status})
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 

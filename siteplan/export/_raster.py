@@ -25,21 +25,31 @@ def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
     """Bands of a coverage file: what holds for the best 5G network at each pixel; then each network's probability."""
     best = coverage.any_5g()
     bands = {"best_rsrp_dbm 任一5G网络": np.rint(best.rsrp_dbm * RSRP_STEPS) / RSRP_STEPS,
-             "best_server 主服小区序号": best.server.astype(np.float32),
+             "best_server 主服小区序号 任一5G网络": best.server.astype(np.float32),
              "probability 覆盖概率 任一5G网络": best.probability,
-             "second_server 次强小区序号": best.second_server.astype(np.float32),
-             "servers_above 达标小区数": best.servers_above.astype(np.float32),
-             "sinr_db 信干噪比": np.rint(best.sinr_db * SINR_STEPS) / SINR_STEPS}
+             "second_server 次强小区序号 任一5G网络": best.second_server.astype(np.float32),
+             "servers_above 达标小区数 任一5G网络": best.servers_above.astype(np.float32),
+             "sinr_db 信干噪比 任一5G网络": np.rint(best.sinr_db * SINR_STEPS) / SINR_STEPS}
     if best.indoor_rsrp_dbm is not None and best.indoor_probability is not None:
-        bands["indoor_rsrp_dbm 室内信号"] = np.rint(best.indoor_rsrp_dbm * RSRP_STEPS) / RSRP_STEPS
-        bands["indoor_probability 室内覆盖概率"] = best.indoor_probability
+        bands["indoor_rsrp_dbm 室内信号 任一5G网络"] = np.rint(best.indoor_rsrp_dbm * RSRP_STEPS) / RSRP_STEPS
+        bands["indoor_probability 室内覆盖概率 任一5G网络"] = best.indoor_probability
     for network, layer in zip(coverage.networks, coverage.layers, strict=True):
         bands[f"probability 覆盖概率 {network.name} {network.technology}"] = layer.probability
     return bands
 
 
+def unit_of(name: str) -> str:
+    """Unit of a band by the end of its English name; empty for numbers without one.
+
+    >>> unit_of("best_rsrp_dbm 任一5G网络"), unit_of("sinr_db 信干噪比"), unit_of("probability 覆盖概率")
+    ('dBm', 'dB', '')
+    """
+    word = name.partition(" ")[0]
+    return next((unit for end, unit in (("_dbm", "dBm"), ("_db", "dB")) if word.endswith(end)), "")
+
+
 def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags: Mapping[str, str]) -> None:
-    """Write float32 bands with descriptions as a COG (NaN = no data), then read them back.
+    """Write float32 bands with descriptions and units as a COG (NaN = no data), then read them back.
 
     The overviews are made in an uncompressed draft, band by band, which takes half the time of having the COG driver
     make them.
@@ -62,6 +72,7 @@ def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags:
             for number, (name, array) in enumerate(bands.items(), start=1):
                 target.write(np.asarray(array, dtype=np.float32), number)
                 target.set_band_description(number, name)
+                target.set_band_unit(number, unit_of(name))
             target.update_tags(**tags)
             target.build_overviews(overview_factors(rows, cols), Resampling.nearest)
         copy_raster(draft, path, driver="COG", compress="DEFLATE", level=1, predictor="FLOATING_POINT",

@@ -12,9 +12,11 @@ import pandas as pd
 from siteplan.export._check import add_ledger_sheets
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._exposure import SITE_HEAD, SITE_MARKS, add_exposure_sheets, site_states
+from siteplan.export._networks import HEAD, SHEET, network_notes, network_rows
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH
-from siteplan.plan import Plan, percent_down
+from siteplan.gaps.areas import percent_down
+from siteplan.plan import Plan
 from siteplan.venues import load_venues
 
 
@@ -84,7 +86,7 @@ def department_rows(plan: Plan) -> list[list[Any]]:
 
 
 def write_ledger(plan: Plan, path: Path) -> None:
-    """Write the workbook: 开放台账, 部门汇总, 行政村, 重点区域, 电磁环境筛查, 扇区达标距离, 数据问题清单, 输入文件.
+    """Write the workbook: 开放台账, 部门汇总, 分运营商, 行政村, 重点区域, 电磁环境筛查, 扇区达标距离, 数据问题清单, 输入文件.
 
     Text is never taken for a formula or a link.
     """
@@ -93,9 +95,11 @@ def write_ledger(plan: Plan, path: Path) -> None:
     notes = [f"{plan.study['name']} 开放台账与数据问题清单", *plan.study["notices"]]
     book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
     add_sheet(book, "开放台账", VENUE_HEAD, venue_rows(plan), notes, {20: 46, 19: 46, 3: 26, 1: 22},
-              venue_marks(plan))
+              venue_marks(plan), pages=2)
     add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
                department_rows(plan), notes, {})
+    add_sheet(book, SHEET, HEAD, network_rows(plan.indicators), [*notes, *network_notes(plan)],
+              {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
     for name, table in (("行政村", plan.villages), ("重点区域", plan.zones)):
         if len(table):
             unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"

@@ -27,7 +27,8 @@ _SCREEN_WIDTH = 150.0
 
 
 def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
-              widths: Mapping[int, float], marks: Mapping[tuple[int, int], str] | None = None) -> None:
+              widths: Mapping[int, float], marks: Mapping[tuple[int, int], str] | None = None,
+              pages: int = 1) -> None:
     """One sheet: notes, heading, rows, frozen heading, filter, print settings.
 
     Parameters
@@ -43,6 +44,8 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
         Column number -> width in letters; others follow from their longest text.
     marks : mapping of (int, int) to str, optional
         Row and column number of a cell -> key of `MARKS`.
+    pages : int
+        Pages (A3, landscape) that the print is wide; where more than one, the first two columns stand on each.
     """
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
@@ -71,7 +74,10 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
         sheet.autofilter(top, 0, top + len(rows), len(head) - 1)
     sheet.set_landscape()
     sheet.set_paper(8)
-    sheet.fit_to_pages(1, 0)
+    sheet.fit_to_pages(pages, 0)
+    if pages > 1:
+        sheet.repeat_columns(0, 1)
+        sheet.print_across()
     sheet.repeat_rows(top)
     sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
 
@@ -84,7 +90,8 @@ class _Styles:
 
     def of(self, column: int, mark: str, *, is_number: bool) -> Any:
         """Format of a number (by heading) or a text, with the colours of a mark."""
-        pattern = NUMBER_FORMATS.get(self._head[column], "") if is_number else ""
+        title = self._head[column]
+        pattern = NUMBER_FORMATS.get(title, "0.0" if title.endswith("(%)") else "") if is_number else ""
         if (pattern, mark) not in self._made:
             shape = {"num_format": pattern} if pattern else {"text_wrap": True}
             self._made[pattern, mark] = self._book.add_format({"border": 1, "valign": "top", **shape,

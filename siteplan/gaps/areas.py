@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import geopandas as gpd
@@ -16,6 +18,29 @@ from siteplan.grid import inside, pixel_of, pixel_size_m
 
 VERDICTS = ("pass", "fail", "not_assessable")
 VERDICT_ZH = {"pass": "达标", "fail": "未达标", "not_assessable": "无法判定"}
+REST_COVERED = "其余点位均已覆盖"
+"""Stands in the reason of a village that is not assessable only because points are missing; all others are covered."""
+
+
+def percent_down(share: float) -> float:
+    """A share in percent, rounded down to a tenth, so that 94.96 % never reads as 95.0 %.
+
+    Parameters
+    ----------
+    share : float
+        0..1.
+
+    Returns
+    -------
+    float
+        Percent: at least that of a rule's minimum exactly where the share is at least the minimum.
+
+    Examples
+    --------
+    >>> percent_down(0.9496), percent_down(0.57), percent_down(0.99985)
+    (94.9, 57.0, 99.9)
+    """
+    return math.floor(Decimal(repr(float(share))) * 1000) / 10
 
 
 def _judge_share(shares: pd.Series, known: pd.Series, rule: Rule, what: str) -> pd.DataFrame:
@@ -36,10 +61,10 @@ def _judge_share(shares: pd.Series, known: pd.Series, rule: Rule, what: str) -> 
         if not some[code]:
             reason.append(f"{what}无数据,无法判定")
             continue
-        part = f"(仅{known[code]:.0%}有数据)" if known[code] < 0.9995 else ""
-        end = (f"达到{rule.minimum:.0%}" if passed[code] else f"低于{rule.minimum:.0%}" if failed[code]
+        part = f"(仅{percent_down(known[code]):g}%有数据)" if known[code] < 0.9995 else ""
+        end = (f"达到{100 * rule.minimum:g}%" if passed[code] else f"低于{100 * rule.minimum:g}%" if failed[code]
                else "无数据部分可能改变结论,无法判定")
-        reason.append(f"{what}{shares[code]:.1%}{part},{end}")
+        reason.append(f"{what}{percent_down(shares[code]):.1f}%{part},{end}")
     return pd.DataFrame({"verdict": verdict, "shortfall": lack, "reason": reason}, index=shares.index)
 
 
@@ -75,7 +100,8 @@ def _judge_village(points: pd.DataFrame, rule: Rule) -> tuple[str, float, str]:
         extra = f";{'、'.join(missing)}缺点位数据" if missing else ""
         return "fail", float(len(failed)), f"{'、'.join(failed)}未覆盖{extra}{note}"
     if missing:
-        return "not_assessable", np.nan, f"{'、'.join(missing)}缺点位数据,无法判定{note}"
+        rest = f",{REST_COVERED}" if len(missing) + len(absent) < len(rule.kinds) else ""
+        return "not_assessable", np.nan, f"{'、'.join(missing)}缺点位数据{rest},无法判定{note}"
     if len(absent) == len(rule.kinds):
         return "not_assessable", np.nan, "规则所列点位本村均不设,无法判定"
     return "pass", 0.0, f"规则所列点位均已覆盖{note}"

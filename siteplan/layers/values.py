@@ -40,6 +40,9 @@ _TRUE = {"是", "有", "y", "yes", "true", "t", "1", "√", "✓", "已", "已�
 _FALSE = {"否", "无", "n", "no", "false", "f", "0", "×", "x", "未", "未通", "没有", "0.0", "假"}
 _DATE = re.compile(r"(\d{4})\D{0,2}(\d{1,2})(?:\D{0,2}(\d{1,2}))?(?:日|号)?(?:[T\s].*)?")
 _EXCEL_DAY_0 = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - dates of planning tables carry no zone
+_UNIT_ZH = {"1": "", "deg": "度", "people": "人", "households": "户", "seats": "座", "m2": "平方米"}
+"""Units that planners read in Chinese; the others are the same everywhere."""
+_TYPE_ZH = {"text": "文字", "float": "数", "int": "整数", "bool": "是、否", "date": "日期"}
 
 
 def parse_number(text: str, unit: str) -> Parsed:
@@ -297,7 +300,7 @@ def _word_column(raw: pd.Series, spec: Field, log: FileLog, rows: NDArray[np.obj
 def _log_outside(spec: Field, outside: NDArray[np.bool_], texts: NDArray[np.object_], log: FileLog,
                  rows: NDArray[np.object_]) -> None:
     low, high = (-math.inf if spec.low is None else spec.low), (math.inf if spec.high is None else spec.high)
-    reason = f"“{spec.zh}”超出 {low:g} 至 {high:g} {'' if spec.unit == '1' else spec.unit}".rstrip()
+    reason = f"“{spec.zh}”超出 {low:.10g} 至 {high:.10g} {_UNIT_ZH.get(spec.unit, spec.unit)}".rstrip()
     if spec.strict:
         log.each(rows[outside], spec.name, texts, "refused", reason, "核对数值和单位")
     else:
@@ -312,8 +315,8 @@ def _log_reading(spec: Field, how: NDArray[np.int_], texts: NDArray[np.object_],
         log.each(rows[tidied], spec.name, texts[tidied], "repaired", reason, "无需处理")
     else:
         log.rows(rows[tidied], spec.name, texts[tidied][0], "repaired", reason, "无需处理")
-    log.each(rows[changed], spec.name, texts[changed], "repaired", f"“{spec.zh}”已换算为 {spec.unit or spec.type}",
-             "核对换算结果")
+    wanted = _UNIT_ZH.get(spec.unit, spec.unit) or _TYPE_ZH[spec.type]
+    log.each(rows[changed], spec.name, texts[changed], "repaired", f"“{spec.zh}”已换算为 {wanted}", "核对换算结果")
     if not bad.any():
         return
     if spec.values:

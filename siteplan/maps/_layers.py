@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 VERTEX_BUDGET = 60_000
 """Greatest number of vertices of one layer; layers with more are simplified further."""
+EXPOSURE_FIELD, ABOVE_LIMIT_MARK = "电磁环境筛查(估算)", "⚠ 辐射"
 MAIN_ROADS = frozenset({"motorway", "trunk", "primary", "secondary", "高速公路", "国道", "省道", "快速路", "主干路", "次干路",
                         "主干道", "次干道"})
 
@@ -122,31 +123,39 @@ def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
     return {"fields": fields, "items": _items(gaps, tolerance_m, item, labelled=False)}
 
 
-def exposure_words(plan: Plan) -> dict[str, str]:
-    """What the exposure screening says of proposed sites, by site id; empty where none was made."""
+def exposure_words(plan: Plan) -> dict[str, tuple[str, str]]:
+    """State and sentence of the exposure screening by proposed site; empty where none was made."""
     from siteplan.coverage._exposure import site_exposure
 
     exposure = getattr(plan, "exposure", None)
     if exposure is None:
         return {}
-    return {str(site_id): str(words) for site_id, words in site_exposure(exposure)["flag"].items()}
+    table = site_exposure(exposure)
+    return {str(site_id): (str(state), str(flag))
+            for site_id, state, flag in zip(table.index, table["state"], table["flag"], strict=True)}
 
 
 def proposed_layer(proposed: gpd.GeoDataFrame, tiers: Mapping[int, str], demand_kind: str,
-                   exposure: Mapping[str, str]) -> Json:
-    """Proposed sites in order of choice, with everything the meeting asks about a site."""
+                   exposure: Mapping[str, tuple[str, str]]) -> Json:
+    """Proposed sites in order of choice, with everything the meeting asks about a site.
+
+    ``exposure``: state and sentence of the screening by site id. A site over the limit has ``mark`` (for the list) and
+    ``first``: the number of the field that its card begins with.
+    """
     unit = DEMAND_UNITS.get(demand_kind, "")
     fields = ["站型", "优先级", "来源", "建设方式", "安装方式", "天线挂高", "服务网络", "权属单位", "主管部门", "开放要求",
-              "所属镇街", "控规单元", "地块", "估算造价", "新增覆盖", "入选理由", "电磁环境筛查(估算)", "站址编号"]
+              "所属镇街", "控规单元", "地块", "估算造价", "新增覆盖", "入选理由", EXPOSURE_FIELD, "站址编号"]
     items: list[Json] = []
     for (lat, lon), key, row in _points(proposed):
         tier = _tier(row.get("tier"), tiers)
         duty = [word for name, word in (("must_open", "应开放"), ("must_be_free", "应免费")) if _is_true(row.get(name))]
         gain = as_number(row.get("gain_demand", row.get("gain")), unit)
         share = row.get("gain_share")
+        exposed, said = exposure.get(key, ("", ""))
+        warning = {"mark": ABOVE_LIMIT_MARK, "first": fields.index(EXPOSURE_FIELD)} if exposed == "above_limit" else {}
         items.append({
             "at": [lat, lon], "title": as_text(row.get("name")) or key, "no": int(float(str(row["rank_no"]))),
-            "tier": tier, "kind": as_text(row.get("kind")), "gain": gain,
+            "tier": tier, "kind": as_text(row.get("kind")), "gain": gain, **warning,
             "values": [
                 as_text(row.get("kind"), KINDS), tiers.get(tier, ""), as_text(row.get("source"), SOURCES),
                 as_text(row.get("build"), BUILDS), as_text(row.get("mount"), MOUNTS),
@@ -156,7 +165,7 @@ def proposed_layer(proposed: gpd.GeoDataFrame, tiers: Mapping[int, str], demand_
                 as_text(row.get("town")), as_text(row.get("unit_code")), as_text(row.get("parcel_code")),
                 as_number(row.get("cost_yuan"), "元"),
                 gain + (f"(占空洞加权需求 {float(str(share)):.1%})" if gain and not is_missing(share) else ""),
-                as_text(row.get("reason")), exposure.get(key, ""), key,
+                as_text(row.get("reason")), said, key,
             ],
         })
     return {"fields": fields, "items": items}

@@ -22,7 +22,7 @@ _SAME_M = 0.5
 """Edges of both surfaces that are not farther apart are one."""
 _SIZE, _LEAST_TOP = (13.0, 6.6), 12.0
 _TABLE_COLUMNS = 52
-_NOTED = {"方向图衰减", "环境附加损耗", "建筑遮挡附加", "地形附加损耗"}
+_NOTED = {"方向图衰减", "环境附加损耗", "遮挡附加", "地形附加损耗"}
 """Lines of the budget whose note stands in the picture."""
 _WORDS: Mapping[str, Words] = {
     "title": ("Link {0}, {1:g} MHz: {2:.0f} m to ({3:.0f}, {4:.0f})", "链路 {0}，{1:g} MHz：{2:.0f} 米，至（{3:.0f}，{4:.0f}）"),
@@ -41,7 +41,7 @@ _WORDS: Mapping[str, Words] = {
 }
 _BUDGET_EN = {
     "EPRE": "EPRE", "天线增益": "antenna gain", "馈线损耗": "feeder", "人体损耗": "body", "工参功率校正": "calibrated power",
-    "方向图衰减": "antenna pattern", "自由空间损耗": "free space", "环境附加损耗": "environment", "建筑遮挡附加": "buildings",
+    "方向图衰减": "antenna pattern", "自由空间损耗": "free space", "环境附加损耗": "environment", "遮挡附加": "obstruction",
     "地形附加损耗": "terrain", "像元修正": "pixel term", "外墙损耗": "wall", "进深损耗": "way inside",
 }
 _METHODS: Mapping[str, Words] = {

@@ -147,9 +147,21 @@ def collect_page(plan: Plan) -> Json:
         "name": as_text(plan.study.get("name")), "badges": list_badges(plan.study),
         "statements": list_statements(plan), "indicators": list_indicators(plan), "site_counts": count_sites(plan),
         "kinds": describe_kinds(plan), "bound": describe_bound(plan), "signal": signal_legend(plan.after.threshold_dbm),
-        "gained_colour": GAINED_COLOUR, "pictures": draw_pictures(plan), "bounds": _bounds(plan),
+        "datum": datum_name(plan), "gained_colour": GAINED_COLOUR, "pictures": draw_pictures(plan),
+        "bounds": _bounds(plan),
         "layers": collect_layers(plan),
     }
+
+
+def datum_name(plan: Plan) -> str:
+    """What the degrees under the pointer refer to: CGCS2000 where the study's CRS does, else WGS 84.
+
+    The page's degrees are those of EPSG:4326; from a CRS of CGCS2000 no shift is applied on the way.
+    """
+    crs = plan.surface.geobox.crs
+    base = crs.proj.geodetic_crs if crs is not None else None
+    name = base.datum.name if base is not None and base.datum is not None else ""
+    return "CGCS2000" if name.replace("_", " ").startswith("China 2000") else "WGS 84"
 
 
 def signal_legend(threshold_dbm: float) -> list[Json]:

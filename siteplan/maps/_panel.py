@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 
+from siteplan.gaps.areas import REST_COVERED
 from siteplan.maps._layers import Json, tier_names
 from siteplan.maps._texts import (
     DEMAND_NAMES,
@@ -49,9 +50,21 @@ def list_indicators(plan: Plan) -> list[Json]:
                  "note": f"覆盖概率均值,任一5G网络;规划后覆盖 {as_number(after[0], unit)}"})
     if all("area_share" in plan.indicators.get(state, {}) for state in ("before", "after")):
         rows.append({"label": "面积覆盖率", **_shares(plan, "area_share", None, None), "note": "覆盖概率均值,任一5G网络"})
+    rows += _indoor_rows(plan)
     rows.append({"label": "覆盖空洞", "before": _hectares(plan.gaps_before), "after": _hectares(plan.gaps_after),
                  "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"})
     return rows
+
+
+def _indoor_rows(plan: Plan) -> list[Json]:
+    """The row of what reaches the inside of buildings; none where it was not predicted."""
+    shares = [plan.indicators.get(state, {}).get("indoor_share") for state in ("before", "after")]
+    if shares[1] is None:
+        return []
+    before, after = ("无数据" if share is None else as_share(share) for share in shares)
+    threshold = float(plan.after.indoor_threshold_dbm)
+    return [{"label": "室内(建筑内)", "before": before, "after": after,
+             "note": f"建筑像元内的覆盖概率均值(预测),SS-RSRP ≥ {threshold:g} dBm,任一5G网络;分运营商见 ledger.xlsx"}]
 
 
 def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float]:
@@ -110,13 +123,47 @@ def list_statements(plan: Plan) -> list[str]:
     notices = [as_text(notice) for notice in study.get("notices") or ()]
     predicted = [] if any("预测值,非实测" in notice for notice in notices) else ["图中覆盖为模型预测值,非实测。"]
     out = [
-        *predicted, f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
+        *predicted, *(f"{sentence}。" for sentence in describe_model(plan)), f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
         f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为{_sigma_meaning(plan)};空洞指{_gap_meaning(plan)}的区域。",
         *_calibration_statements(plan), *_exposure_statements(plan), *notices,
     ]
     if study.get("map_approval_no"):
         out.append(f"审图号:{as_text(study['map_approval_no'])}")
     return [sentence for sentence in out if sentence]
+
+
+def describe_model(plan: Plan) -> list[str]:
+    """Which propagation model the prediction comes from, in Chinese sentences without a full stop.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    list of str
+        The model of macro and micro sites with the trust in buildings; that free space is no prediction of a city.
+    """
+    from siteplan.radio import MODEL_WORDS
+
+    settings = _settings(plan.parameters, "coverage")
+    model = as_text(settings.get("model_macro"))
+    if not model:
+        return []
+    has_clutter = getattr(plan.surface, "has_clutter", True)
+    if model == "auto" and not has_clutter:
+        macro = "自动(分不出城区和农村,全部按 TR 38.901 城区 UMa)"
+    elif model == "auto":
+        macro = "自动(TR 38.901,城区 UMa、农村 RMa)"
+    else:
+        macro = MODEL_WORDS.get(model, model)
+    lead = "不用校正模型的扇区:" if _calibrated(plan) else ""
+    weight = (f"建筑遮挡信任度 building_weight = {float(settings.get('building_weight', 0.0)):g}"
+              "(0 = 只按统计的视距概率,1 = 全按建筑表面)" if has_clutter else "没有建筑高度资料,视距只按统计概率")
+    out = [f"{lead}宏站模型:{macro};微站模型:{MODEL_WORDS['umi']};{weight}"]
+    if model == "free_space":
+        out.append("自由空间模型不计建筑等地物的损耗,宏站信号只是上限,不是城市覆盖的预测,不能据以判定达标")
+    return out
 
 
 def _calibration_lines(plan: Plan) -> list[LedgerLine]:
@@ -166,11 +213,11 @@ def _calibration_statements(plan: Plan) -> list[str]:
 
 
 def _exposure_statements(plan: Plan) -> list[str]:
-    """How many buildings the exposure screening tells of."""
+    """What the exposure screening found; nothing where no site is proposed."""
     from siteplan.coverage import describe_exposure
 
     exposure = getattr(plan, "exposure", None)
-    if exposure is None or exposure.pairs.empty:
+    if exposure is None or not len(plan.proposed):
         return []
     return [f"电磁环境{describe_exposure(exposure)}。"]
 
@@ -203,13 +250,17 @@ def _rules_of(areas: gpd.GeoDataFrame) -> str:
     """Names of the rules that judged these areas, and how many could not be judged."""
     rules = rule_words()
     names = [rule_name(rule, rules) for rule in sorted(set(areas["rule"].dropna().astype(str)))]
-    unknown = int((areas["verdict_after"] == "not_assessable").sum())
-    return "规则:" + ";".join(names) + (f";{unknown} 个无法判定,不计入达标" if unknown else "")
+    reasons = areas.loc[areas["verdict_after"] == "not_assessable", "reason_after"].astype("str")
+    if len(reasons) and reasons.str.contains(REST_COVERED, regex=False).all():
+        told = f";另 {len(reasons)} 村缺点位资料,{REST_COVERED},不计入达标"
+    else:
+        told = f";{len(reasons)} 个无法判定,不计入达标" if len(reasons) else ""
+    return "规则:" + ";".join(names) + told
 
 
 def _gap_meaning(plan: Plan) -> str:
     limit = _settings(plan.parameters, "gaps").get("gap_probability")
-    return f"覆盖概率低于 {float(limit):.0%}" if limit is not None else "覆盖概率不足"
+    return f"覆盖概率低于 {100 * float(limit):g}%" if limit is not None else "覆盖概率不足"
 
 
 def _settings(parameters: Mapping[str, Any], table: str) -> Mapping[str, Any]:

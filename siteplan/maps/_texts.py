@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from siteplan.gaps import VERDICT_ZH
-from siteplan.plan import percent_down
+from siteplan.gaps.areas import percent_down
 from siteplan.tables import read_table
 
 VERDICTS = VERDICT_ZH

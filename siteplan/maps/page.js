@@ -31,11 +31,12 @@
     var n = parseInt(colour.slice(1), 16);
     return (n >> 16) * 0.3 + (n >> 8 & 255) * 0.59 + (n & 255) * 0.11 > 150 ? "#2a0018" : "#fff";
   }
-  function card(title, fields, values) {
+  function card(title, fields, values, first) {
     var box = make("div", "sp-card"), list = make("dl");
     box.appendChild(make("h4", "", title));
+    if (first !== undefined) { box.appendChild(make("p", "sp-warn", "⚠ " + fields[first] + ":" + values[first])); }
     fields.forEach(function (field, k) {
-      if (values[k]) { list.appendChild(make("dt", "", field)); list.appendChild(make("dd", "", values[k])); }
+      if (values[k] && k !== first) { list.appendChild(make("dt", "", field)); list.appendChild(make("dd", "", values[k])); }
     });
     box.appendChild(list);
     return box;
@@ -141,7 +142,7 @@
     layersOf.proposed.items.forEach(function (site) {
       var marker = L.marker(site.at, { zIndexOffset: 1000 - site.no, riseOnHover: true, title: site.no + " " + site.title,
         icon: L.divIcon({ className: "sp-site", html: chip(site), iconSize: [26, 26] }) })
-        .bindPopup(function () { return card(site.no + "号 " + site.title, layersOf.proposed.fields, site.values); },
+        .bindPopup(function () { return card(site.no + "号 " + site.title, layersOf.proposed.fields, site.values, site.first); },
 POPUP).addTo(group);
       numbered.push({ marker: marker, site: site });
     });
@@ -341,6 +342,7 @@ POPUP).addTo(group);
       var row = make("li"), text = make("div");
       text.appendChild(make("b", "", site.title));
       text.appendChild(make("small", "", [site.values[0], site.values[1], site.values[8] || site.values[7]].filter(Boolean).join(" · ")));
+      if (site.mark) { text.appendChild(make("span", "sp-warn", site.mark)); }
       row.appendChild(chip(site)); row.appendChild(text); row.appendChild(make("span", "", site.gain ? "+" + site.gain : ""));
       row.addEventListener("click", function () {
         moved = true; on.proposed = true; if (state !== "after") { state = "after"; } refresh();
@@ -384,7 +386,7 @@ POPUP).addTo(group);
       return box;
     };
     coords.onAdd = function () {
-      var box = make("div", "sp-box sp-coords", "经纬度(CGCS2000)");
+      var box = make("div", "sp-box sp-coords", "经纬度(" + data.datum + ")");
       map.on("mousemove", function (e) { box.textContent = e.latlng.lng.toFixed(5) + "°E  " + e.latlng.lat.toFixed(5) + "°N"; });
       return box;
     };

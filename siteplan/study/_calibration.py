@@ -20,7 +20,7 @@ from siteplan.errors import ModelError, Problem
 from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.params import CoverageParams
-from siteplan.study._faults import value_fault, written
+from siteplan.study._faults import syntax_fault, value_fault, written
 from siteplan.surface import Surface
 
 FIELD = "coverage.calibration"
@@ -77,7 +77,7 @@ def _problems(error: ModelError, name: str, file: str) -> Iterator[Problem]:
             yield Problem("study", file, "", FIELD, f"校正文件 {name}{f' 的 {where}' if where else ''}:{_reason(fault)}",
                           _remedy(fault))
     elif isinstance(cause, tomllib.TOMLDecodeError):
-        yield Problem("study", file, "", FIELD, f"校正文件 {name} 不是 TOML 格式:{cause}", _REMEDY)
+        yield Problem("study", file, "", FIELD, f"校正文件 {name} 不是 TOML 格式:{syntax_fault(cause)}", _REMEDY)
     else:
         yield Problem("study", file, "", FIELD, f"校正文件 {name}:{error}", _REMEDY)
 

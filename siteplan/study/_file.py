@@ -22,13 +22,12 @@ from siteplan.params import (
     RASTER_LAYERS,
     REQUIRED_PAIRS,
     EquipmentParams,
-    ExposureParams,
     LayerSource,
     StudyParams,
 )
 from siteplan.study._calibration import check_calibration
 from siteplan.study._equipment import check_equipment, entry_keys
-from siteplan.study._faults import value_fault, written
+from siteplan.study._faults import syntax_fault, value_fault, written
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ class Study:
         except UnicodeDecodeError as error:
             raise _one_problem(file, "", "不是 UTF-8 编码", "用 UTF-8 另存研究文件") from error
         except tomllib.TOMLDecodeError as error:
-            raise _one_problem(file, "", f"TOML 语法错误:{error}", "按提示的行列改正;路径用双引号,反斜杠写成 /") from error
+            raise _one_problem(file, "", f"TOML 语法错误:{syntax_fault(error)}",
+                               "按提示的行列改正;文字和路径用双引号,反斜杠写成 /") from error
         root = file.resolve().parent
         params, equipment, calibration = _checked_params(raw, file.name, root)
         return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration)
@@ -103,8 +103,7 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
         faults = [_named(fault, layers) for fault in error.errors()]
         problems += dict.fromkeys(_as_problem(fault, file) for fault in faults if not _is_echo(fault))
         params = None
-    if params is not None and equipment is not None:
-        problems += _exposure_problems(params.exposure, equipment, file)
+    problems += _exposure_problems(raw.get("exposure"), _antenna_names(equipment, raw.get("equipment")), file)
     if problems or params is None or equipment is None:
         raise StudyError("研究文件不能使用:", problems)
     return params, equipment, calibration
@@ -122,12 +121,21 @@ def _checked_equipment(table: object, file: str, root: Path) -> tuple[Equipment 
     return equipment, [*problems, *dict.fromkeys(_as_problem(fault, file) for fault in faults)]
 
 
-def _exposure_problems(params: ExposureParams, equipment: Equipment, file: str) -> Iterator[Problem]:
+def _antenna_names(equipment: Equipment | None, table: object) -> list[str]:
+    """Antennas that there are, those of faulty entries too."""
+    if equipment is not None:
+        return list(equipment.antennas)
+    added = table.get("antennas") if isinstance(table, Mapping) else None
+    return list(dict.fromkeys([*load_equipment().antennas, *(added if isinstance(added, Mapping) else ())]))
+
+
+def _exposure_problems(table: object, known: list[str], file: str) -> Iterator[Problem]:
     """Antennas of ``[exposure]`` that the equipment does not have."""
-    for name in params.antennas:
-        if name not in equipment.antennas:
+    antennas = table.get("antennas") if isinstance(table, Mapping) else None
+    for name in antennas if isinstance(antennas, Mapping) else ():
+        if name not in known:
             yield Problem("study", file, "", f"exposure.antennas.{name}", f"设备中没有这个天线:{name}",
-                          _suggestion(name, equipment.antennas))
+                          _suggestion(name, known))
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

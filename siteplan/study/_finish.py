@@ -27,7 +27,7 @@ LIBRARIES = ("numpy", "scipy", "pandas", "geopandas", "shapely", "pyproj", "rast
              "exactextract", "folium")
 STAND_IN_NOTICE = "以现网4G小区代替5G小区(4G cells stand in for 5G cells)"
 SYNTHETIC_NOTICE = "合成数据,仅供演示(synthetic data)"
-PREDICTED_NOTICE = "覆盖为室外地面的模型预测值,非实测(predicted outdoors, not measured)"
+PREDICTED_NOTICE = "覆盖为模型预测值,非实测;标明室内的为建筑内,其余为室外地面(predicted, not measured; outdoors unless said)"
 
 
 def _versions() -> dict[str, str]:

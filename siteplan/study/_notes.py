@@ -191,14 +191,6 @@ def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, led
                            "补充点位;确实没有的填一行并在“是否设有”写否")
 
 
-def tell_new_networks(serves: list[str], networks: tuple[str, ...], ledger: InputLedger) -> None:
-    """A note for each network that new sites shall serve and that no 5G station has: a typo, or a newcomer."""
-    for name in dict.fromkeys(part for text in serves for part in text.split("&")):
-        if name != "*" and name not in networks:
-            ledger.add("stations", "", "", "network", name, "note", "新站要服务的网络在现有5G工参中没有,按新网络计算",
-                       f"核对 candidates.serves;现有:{'、'.join(networks) or '无'}")
-
-
 def tell_notes(layers: Layers, tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger,
                used: Collection[str] = ()) -> None:
     """Every note: absent layers, unused layers, points of unknown villages, points the village rule lacks."""

@@ -21,7 +21,8 @@ from siteplan.layers import Layers
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
 from siteplan.study._calibration import tell_calibration
 from siteplan.study._check import file_facts
-from siteplan.study._notes import tell_masts, tell_new_networks, tell_notes, tell_validity
+from siteplan.study._networks import tell_new_networks
+from siteplan.study._notes import tell_masts, tell_notes, tell_validity
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
@@ -49,7 +50,7 @@ class Scene:
     sectors : DataFrame
         Sectors of the existing stations on the grid.
     networks : tuple of str
-        5G networks there are; ``("*",)`` when there is none yet.
+        5G networks there are, sorted; empty when there is none yet.
     equipment : Equipment
     calibration : Calibration or None
     rules : mapping

@@ -11,17 +11,24 @@ import numpy as np
 import pandas as pd
 
 from siteplan.candidates import CandidateContext, propose_sites
-from siteplan.coverage import Coverage, merge_coverage, predict_coverage, reach_probability, sectors_of_sites
+from siteplan.coverage import (
+    Coverage,
+    Layer,
+    Network,
+    merge_coverage,
+    predict_coverage,
+    reach_probability,
+    sectors_of_sites,
+)
 from siteplan.coverage._exposure import Exposure, screen_exposure
+from siteplan.coverage._predict import occurring_networks
 from siteplan.coverage._sensitive import exposure_of
 from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
+from siteplan.study._networks import wanted_networks
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.venues import load_venues
-
-NEW_NETWORK = "新建共享网"
-"""Network of new sites in a study that has no 5G station yet."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,12 @@ class State:
 
 
 def cover_existing(scene: Scene) -> Coverage:
-    """Coverage of the existing stations."""
-    return predict_coverage(scene.surface, scene.sectors, scene.params.coverage, equipment=scene.equipment,
+    """Coverage of the existing stations; where none is 5G, the networks that new sites will serve are there, empty."""
+    networks: list[Network] | None = None
+    if not scene.networks:
+        new = [Network(name, "5G") for name in _serves(scene).split("|")]
+        networks = sorted({*occurring_networks(scene.sectors), *new} - {Network("*", "5G")})
+    return predict_coverage(scene.surface, scene.sectors, scene.params.coverage, networks, equipment=scene.equipment,
                             calibration=scene.calibration)
 
 
@@ -45,12 +56,27 @@ def _probability(coverage: Coverage) -> tuple[np.ndarray, np.ndarray]:
     return best.probability, ~np.isnan(best.rsrp_dbm)
 
 
-def _share_pair(scene: Scene, probability: np.ndarray) -> dict[str, float | None]:
-    """Covered share of area and of demand inside the boundary; None where nothing is known."""
+def _shares(scene: Scene, layer: Layer) -> dict[str, float | None]:
+    """Shares inside the boundary; None where nothing is known.
+
+    ``area_share`` and ``demand_share`` are means of the probability, ``indoor_share`` its mean on built pixels (None
+    where not predicted), ``sinr_share`` the share of the area with SS-SINR of 0 dB or more (no signal is less).
+    """
     pixels = scene.pixels["boundary"]
-    shares = {"area_share": float(pixels.mean(probability).iloc[0]),
-              "demand_share": float(pixels.mean(probability, scene.demand.per_pixel).iloc[0])}
-    return {key: None if np.isnan(value) else value for key, value in shares.items()}
+    good = np.where(np.isnan(layer.probability), np.nan, layer.sinr_db >= 0.0)
+    means = {"area_share": pixels.mean(layer.probability),
+             "demand_share": pixels.mean(layer.probability, scene.demand.per_pixel), "sinr_share": pixels.mean(good)}
+    if layer.indoor_probability is not None:
+        means["indoor_share"] = pixels.mean(layer.indoor_probability)
+    shares = {key: float(mean.iloc[0]) for key, mean in means.items()}
+    return {"indoor_share": None, **{key: None if np.isnan(value) else value for key, value in shares.items()}}
+
+
+def _network_shares(scene: Scene, coverage: Coverage) -> dict[str, dict[str, float | None]]:
+    """`_shares` of every network; networks that the same sectors serve share one layer, which is counted once."""
+    once = {key: _shares(scene, layer) for key, layer in {id(layer): layer for layer in coverage.layers}.items()}
+    return {f"{network.name} {network.technology}": dict(once[id(layer)])
+            for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
 
 
 def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | None = None) -> State:
@@ -60,7 +86,7 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
     """
     probability, served = _probability(coverage)
     areas: dict[str, pd.DataFrame] = {}
-    indicators: dict[str, Any] = dict(_share_pair(scene, probability))
+    indicators: dict[str, Any] = dict(_shares(scene, coverage.any_5g()))
     for name in AREA_LAYERS:
         rule = scene.rules[name]
         areas[name] = assess_areas(scene.tables[name], probability, scene.demand, rule,
@@ -75,9 +101,7 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
                      scene.params.gaps, villages=scene.tables["villages"], zones=scene.tables["zones"])
     indicators["gap_count"] = len(gaps)
     indicators["gap_area_m2"] = float(gaps["area_m2"].sum())
-    indicators["networks"] = {
-        f"{network.name} {network.technology}": _share_pair(scene, layer.probability)
-        for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
+    indicators["networks"] = _network_shares(scene, coverage)
     return State(areas, gaps, indicators)
 
 
@@ -91,8 +115,7 @@ def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
 
 def _serves(scene: Scene) -> str:
     """Networks a new site serves, joined by ``|``."""
-    wanted = tuple(scene.params.candidates.serves)
-    return "|".join((scene.networks or (NEW_NETWORK,)) if wanted == ("*",) else wanted).replace("&", "|")
+    return "|".join(wanted_networks(scene.params.candidates.serves, scene.networks))
 
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:

@@ -107,15 +107,21 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
     height = table["height_m"].where(measured, table["storeys"] * use.map(dict(defaults["storey_m"])).astype("float64"))
     for name, metres in defaults["storey_m"].items():
         mine = counted & (words == name)
-        log.rows(rows[mine & good], "height_m", f"层数×{metres:g}", "assumed", f"没有高度，按层数乘 {metres:g} m（{name}）",
+        log.rows(rows[mine & good], "height_m", f"层数×{metres:g}", "assumed", f"没有高度，按层数乘 {metres:g} m（{_use_zh(name)}）",
                  "有实测高度时补填")
     for name, metres in defaults["height_m"].items():
         mine = ~measured & ~counted & (words == name)
         height = height.where(~mine, metres)
-        log.rows(rows[mine & good], "height_m", metres, "assumed", f"没有高度和层数，按 {metres:g} m（{name}）", "补测高度或层数")
+        log.rows(rows[mine & good], "height_m", metres, "assumed",
+                 f"没有高度和层数，按 {metres:g} m（{_use_zh(name)}）", "补测高度或层数")
     source = np.where(measured, "measured", np.where(counted, "storeys", "default"))
     return table.assign(use=use, height_m=height.clip(lower=2.0), height_source=pd.Series(source, index=table.index,
                                                                                          dtype="str")), refused
+
+
+def _use_zh(use: str) -> str:
+    words = layer_schema("buildings").fields["use"].values.get(use, ())
+    return next((word for word in words if not word.isascii()), "其他")
 
 
 def _slivers(shapes: NDArray[np.object_], log: FileLog, rows: NDArray[np.object_]) -> NDArray[np.bool_]:

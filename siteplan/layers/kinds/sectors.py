@@ -115,7 +115,7 @@ def _turned_back(raw: RawTable, azimuth: str, log: FileLog) -> RawTable:
     """Azimuths a full turn too great (361, 720) as the same direction within 0..360, each with a line.
 
     Sums that were not brought back go a few degrees past a full turn; what lies further past (400) is more likely a
-    slip of the keys, and stays for the bounds of the column to refuse.
+    slip of the keys, and stays for the bounds of the column to empty.
     """
     cells = raw.frame[azimuth]
     values, left = plain_numbers(cells)

@@ -18,6 +18,7 @@ from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.kinds.band_table import load_bands
 from siteplan.layers.kinds.channels import channel_frequency
+from siteplan.layers.kinds.operators import network_of, radio_words_of
 from siteplan.layers.kinds.sectors import prepare_sectors
 from siteplan.schema import layer_schema, match_columns, normalise_word
 
@@ -25,7 +26,6 @@ NAMES = ("stations",)
 ADDED = {"network": "str", "tilt_deg": "float64"}
 UNKNOWN_NETWORK = "未注明"
 """Network of sectors of which neither the table nor the band tells the operator."""
-_SPLIT = re.compile(r"[&+、,，;；/|]|和|与")
 _NR_WORDS = re.compile(r"nr|5g(?!hz)|(?<![a-z])n\d{1,3}(?!\d)")
 _LTE_WORDS = re.compile(r"lte|fdd|tdd|4g(?!hz)|band\d|(?<![a-z])b\d")
 _RAISED_SCS_MHZ, _LOWEST_SCS_KHZ, _RAISED_SCS_KHZ = 2496.0, 15.0, 30.0
@@ -35,24 +35,6 @@ _MOST_TOTAL_W = 2000.0
 """Greatest power of a sector (as the column of powers allows), W."""
 _TILT_SLACK_DEG = 0.5
 _FEW_GROUPS = 50
-
-
-@lru_cache(maxsize=4096)
-def network_of(operators: str) -> str:
-    """Canonical operators, sorted, joined by ``&`` (several = one shared network).
-
-    >>> network_of("中国联通、电信"), network_of("CMCC"), network_of("Swisscom")
-    ('电信&联通', '移动', 'Swisscom')
-    """
-    names = load_bands()["operators"]
-    found = set()
-    for part in _SPLIT.split(operators):
-        word = normalise_word(part)
-        exact = [name for name, words in names.items() if word in {normalise_word(spelling) for spelling in words}]
-        inside = [name for name, words in names.items() if any(spelling in part for spelling in words[:2])]
-        if word:
-            found |= set(exact or inside or [part.strip()])
-    return "&".join(sorted(found))
 
 
 @lru_cache(maxsize=4096)
@@ -222,13 +204,25 @@ def _with_radio(table: pd.DataFrame, log: FileLog) -> pd.DataFrame:
     out = _assume(out, "freq_mhz", centre, log, "没有频率，取频段的中心频率", "补填中心频率")
     usual = out["technology"].map(data["assumed"]["freq_mhz"]).astype("float64")
     out = _assume(out, "freq_mhz", usual, log, "没有频段和频率，按制式常用频率", "补填频段或频率")
-    out = out.assign(network=out["operators"].map(network_of, na_action="ignore").astype("str").replace("", None))
+    out = out.assign(network=_networks(out, log))
     remedy = "补填运营商"
     holders = {name: entry["network"] for name, entry in bands.items() if entry["network"]}
     out = _assume(out, "network", band.map(holders).astype("str"), log, "没有运营商，按频段的持有者", remedy)
     by_freq = _in_ranges(out["freq_mhz"].where(told), "network")
     out = _assume(out, "network", by_freq, log, "没有运营商，按频率的持有者", remedy)
     return _assume(out, "network", _text(UNKNOWN_NETWORK, out.index), log, "没有运营商", remedy)
+
+
+def _networks(table: pd.DataFrame, log: FileLog) -> pd.Series:
+    """Networks that the operators make, missing where none is named; words that are a technology or a band are told."""
+    operators = table["operators"]
+    rows = table["source_row"].to_numpy(dtype=object)
+    name = layer_schema("stations").fields["operators"].zh
+    for text in operators.dropna().unique():
+        if words := radio_words_of(text):
+            log.rows(rows[(operators == text).to_numpy()], "operators", text, "repaired",
+                     f"“{name}”里的 {'、'.join(words)} 是制式或频段，不是运营商，已略去", f"“{name}”只填运营商")
+    return operators.map(network_of, na_action="ignore").astype("str").replace("", None)
 
 
 def _with_channels(table: pd.DataFrame, band: pd.Series, log: FileLog) -> pd.DataFrame:
