@@ -20,12 +20,13 @@ from siteplan.coverage import (
     Calibration,
     Equipment,
     Provenance,
+    calibration_from_toml,
     calibration_to_toml,
     equipment_of,
     load_equipment,
 )
 from siteplan.coverage._calibration import Domain
-from siteplan.errors import StudyError
+from siteplan.errors import ModelError, StudyError
 from siteplan.input_ledger import InputLedger, LedgerLine
 from siteplan.maps._panel import list_statements
 from siteplan.params import CoverageParams, EquipmentParams
@@ -338,3 +339,12 @@ def test_no_bytes_end_in_a_trace(tmp_path_factory: pytest.TempPathFactory, dirt:
     found, problems = check_calibration("x.toml", folder, "study.toml")
     assert (found is None) == bool(problems)
     assert all(problem.reason and problem.remedy for problem in problems)
+
+
+def test_brackets_without_end_are_an_error_in_words(tmp_path: Path) -> None:
+    deep = "a = " + "[" * 5000 + "]" * 5000
+    with pytest.raises(ModelError, match="嵌套太深"):
+        calibration_from_toml(deep)
+    (tmp_path / "study.toml").write_text(deep, encoding="utf-8")
+    with pytest.raises(StudyError, match="嵌套太深"):
+        Study.from_toml(tmp_path / "study.toml")

@@ -377,6 +377,8 @@ def calibration_from_toml(text: str) -> Calibration:
         return Calibration.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"校正文件不是 TOML 格式：{error}") from error
+    except RecursionError as error:
+        raise ModelError("括号嵌套太深，不是校正文件") from error
     except ValidationError as error:
         faults = "；".join(f"{'.'.join(map(str, fault['loc'])) or '整体'}：{fault['msg']}" for fault in error.errors())
         raise ModelError(f"校正文件有误：{faults}") from error

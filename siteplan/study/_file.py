@@ -77,6 +77,8 @@ class Study:
         except tomllib.TOMLDecodeError as error:
             raise _one_problem(file, "", f"TOML 语法错误:{syntax_fault(error)}",
                                "按提示的行列改正;文字和路径用双引号,反斜杠写成 /") from error
+        except RecursionError as error:
+            raise _one_problem(file, "", "括号嵌套太深", "这不像研究文件,核对路径") from error
         root = file.resolve().parent
         params, equipment, calibration = _checked_params(raw, file.name, root)
         return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration)
