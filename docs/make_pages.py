@@ -326,6 +326,7 @@ def rules_table() -> str:
     rows = []
     for rule in load_rules().values():
         points = f"{'、'.join(KIND_ZH[kind] for kind in rule.kinds)}；点位概率 {rule.point_probability:g}" if rule.kinds else ""
+        points += f"；{rule.technology}" if rule.technology != "5G" else ""
         rows.append(f"| `{rule.id}` | {rule.zh} | `{rule.measure}` | {rule.minimum:g} | {points} | {rule.source} |")
     return "\n".join(["| 编号 | 规则 | 量什么 | 下限 | 点位 | 出处 |", "|---|---|---|---|---|---|", *rows])
 

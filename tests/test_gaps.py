@@ -319,3 +319,28 @@ def test_floor_area_stands_in_for_people_and_says_so() -> None:
     assert built.kind == "floor_area_m2"
     assert built.per_pixel.sum() == pytest.approx(36 * 3)
     assert "代替人口" in built.zh
+
+
+def four_g(committee: Point, settlements: list[tuple[Point, float]], sites: list[Point]) -> pd.Series:
+    """A village under the rule of 2018: its committee, its settlements with their households, the 4G sites."""
+    rows = points(("a", "committee", True, committee), ("a", "school", False, None), ("a", "clinic", False, None),
+                  *(("a", "settlement", True, place) for place, _ in settlements))
+    rows["households"] = [np.nan, np.nan, np.nan, *(households for _, households in settlements)]
+    stations = gpd.GeoDataFrame(geometry=sites, crs=CRS)
+    return gaps.assess_areas(areas(a=box(0, 0, 100, 100)), west_covered(), demand(), gaps.rule_named("village_4g_2018"),
+                             points=rows, sites=stations).loc["a"]
+
+
+def test_a_4g_site_within_5_km_of_the_committee_is_enough() -> None:
+    near = four_g(Point(95, 5), [], [Point(95, 5005)])
+    assert near[["verdict", "reason"]].tolist() == ["pass", "村委会 5.0 公里处有4G基站"]
+    assert four_g(Point(95, 5), [], [Point(95, 5006)])["verdict"] == "fail"
+    assert four_g(Point(95, 5), [], [])["verdict"] == "fail"
+
+
+def test_only_settlements_of_20_households_and_more_count() -> None:
+    covered = Point(5, 5)
+    assert four_g(covered, [(Point(95, 5), 19.0)], [])["verdict"] == "not_assessable"  # no settlement left to look at
+    assert four_g(covered, [(Point(95, 5), 19.0), (Point(15, 5), 20.0)], [])["verdict"] == "pass"
+    assert four_g(covered, [(Point(95, 5), 20.0)], [])["verdict"] == "fail"
+    assert four_g(covered, [(Point(95, 5), np.nan)], [])["verdict"] == "fail"  # not known to be small

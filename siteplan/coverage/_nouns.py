@@ -136,13 +136,20 @@ class Coverage:
         pixel; probabilities are the greatest of the networks. Without a 5G network the probability is 0 (NaN where
         the surface is unknown) and no pixel is served.
         """
-        return self._best_5g
+        return self.any_of("5G")
+
+    def any_of(self, technology: str) -> Layer:
+        """Best of the networks of a technology, as :meth:`any_5g`."""
+        if technology not in self._best:
+            parts = {id(layer): layer for network, layer in zip(self.networks, self.layers, strict=True)
+                     if network.technology == technology}
+            self._best[technology] = reduce(_better, parts.values()) if parts else self._nothing()
+        return self._best[technology]
 
     @cached_property
-    def _best_5g(self) -> Layer:
-        parts = {id(layer): layer for network, layer in zip(self.networks, self.layers, strict=True)
-                 if network.technology == "5G"}
-        return reduce(_better, parts.values()) if parts else self._nothing()
+    def _best(self) -> dict[str, Layer]:
+        """Layers of :meth:`any_of` that were asked for."""
+        return {}
 
     def _nothing(self) -> Layer:
         """A layer without any server."""

@@ -83,6 +83,9 @@ def point_probability(points: gpd.GeoDataFrame, probability: np.ndarray, demand:
 
 def _judge_village(points: pd.DataFrame, rule: Rule) -> tuple[str, float, str]:
     """One village under a rule of points: verdict, number of lacking points, reason."""
+    near = points.loc[(points["kind"] == "committee") & points["exists"].astype(bool), "site_m"].min()
+    if rule.site_within_m is not None and near <= rule.site_within_m:
+        return "pass", 0.0, f"村委会 {near / 1000:.1f} 公里处有{rule.technology}基站"
     failed: list[str] = []
     missing: list[str] = []
     absent: list[str] = []
@@ -108,15 +111,31 @@ def _judge_village(points: pd.DataFrame, rule: Rule) -> tuple[str, float, str]:
 
 
 def _judge_points(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame, probability: np.ndarray, demand: Demand,
-                  rule: Rule) -> pd.DataFrame:
+                  rule: Rule, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:
     table = pd.DataFrame({
         "code": points["village_code"].astype(str).to_numpy(), "kind": points["kind"].to_numpy(),
         "exists": points["exists"].to_numpy(), "p": point_probability(points, probability, demand),
+        "site_m": _site_distance_m(points, sites),
     })
+    if rule.least_households and "households" in points:
+        few = points["households"].to_numpy(np.float64, na_value=np.nan) < rule.least_households
+        table = table[~(few & (table["kind"] == "settlement").to_numpy())]
     by_village = dict(iter(table.groupby("code")))
     nothing = table.iloc[:0]
     rows = [_judge_village(by_village.get(str(code), nothing), rule) for code in areas.index]
     return pd.DataFrame(rows, columns=["verdict", "shortfall", "reason"], index=areas.index)
+
+
+def _site_distance_m(points: gpd.GeoDataFrame, sites: gpd.GeoDataFrame | None) -> np.ndarray:
+    """Distance of each point to the nearest site; infinite without one."""
+    out = np.full(len(points), np.inf)
+    placed = np.flatnonzero(~(points.geometry.isna() | points.geometry.is_empty).to_numpy())
+    if sites is None or sites.empty or len(placed) == 0:
+        return out
+    where = points.geometry.iloc[placed]
+    _, distance = sites.sindex.nearest(where, return_all=False, return_distance=True)
+    out[placed] = distance
+    return out
 
 
 def _known_share(areas: gpd.GeoDataFrame, pixels: AreaPixels, probability: np.ndarray, demand: Demand,
@@ -133,7 +152,8 @@ def _known_share(areas: gpd.GeoDataFrame, pixels: AreaPixels, probability: np.nd
 
 
 def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Demand, rule: Rule, *,
-                 points: gpd.GeoDataFrame | None = None, pixels: AreaPixels | None = None) -> pd.DataFrame:
+                 points: gpd.GeoDataFrame | None = None, pixels: AreaPixels | None = None,
+                 sites: gpd.GeoDataFrame | None = None) -> pd.DataFrame:
     """Shares and verdict of each area under one rule.
 
     Parameters
@@ -141,7 +161,7 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
     areas : GeoDataFrame
         Polygons in the CRS of the demand grid, index unique.
     probability : ndarray, shape (rows, cols)
-        Probability of coverage (best of the 5G networks); NaN where unknown.
+        Probability of coverage (best of the networks of the rule's technology); NaN where unknown.
     demand : Demand
     rule : Rule
     points : GeoDataFrame, optional
@@ -149,6 +169,8 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
         a row with ``exists`` false says the village has none (left out of the rule).
     pixels : AreaPixels, optional
         Pixel fractions of the areas, where they were computed before.
+    sites : GeoDataFrame, optional
+        Sites of the rule's technology, for rules with ``site_within_m``.
 
     Returns
     -------
@@ -164,7 +186,7 @@ def assess_areas(areas: gpd.GeoDataFrame, probability: np.ndarray, demand: Deman
     if rule.measure == "points":
         given = points if points is not None else gpd.GeoDataFrame(
             {"village_code": [], "kind": [], "exists": []}, geometry=[], crs=areas.crs)
-        judged = _judge_points(areas, given, probability, demand, rule)
+        judged = _judge_points(areas, given, probability, demand, rule, sites)
     elif rule.measure == "demand_share":
         judged = _judge_share(demand_share, known_share, rule, f"{demand.zh}覆盖率")
     else:

@@ -79,6 +79,16 @@ def _network_shares(scene: Scene, coverage: Coverage) -> dict[str, dict[str, flo
             for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
 
 
+def _serving(scene: Scene, technology: str, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """Places of the existing sites of a technology; the proposed ones, which are 5G, with them."""
+    stations = scene.tables["stations"]
+    stations = stations[stations["technology"] == technology].drop_duplicates("source_site")
+    found = stations.set_index(stations["source_site"].astype("str"))[["geometry"]]
+    if sites is not None and technology == "5G":
+        found = pd.concat([found, sites.loc[sites["status"] == "proposed", ["geometry"]]])
+    return gpd.GeoDataFrame(found, crs=scene.crs)
+
+
 def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | None = None) -> State:
     """Villages and zones judged, gap polygons found, indicators counted.
 
@@ -89,15 +99,12 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
     indicators: dict[str, Any] = dict(_shares(scene, coverage.any_5g()))
     for name in AREA_LAYERS:
         rule = scene.rules[name]
-        areas[name] = assess_areas(scene.tables[name], probability, scene.demand, rule,
-                                   points=scene.tables["village_points"], pixels=scene.pixels[name])
+        areas[name] = assess_areas(
+            scene.tables[name], coverage.any_of(rule.technology).probability, scene.demand, rule,
+            points=scene.tables["village_points"], pixels=scene.pixels[name],
+            sites=_serving(scene, rule.technology, sites))
         indicators[name] = dict(count_verdicts(areas[name]["verdict"], rule))
-    serving = scene.tables["stations"]
-    serving = serving[serving["technology"] == "5G"].drop_duplicates("source_site")
-    serving = serving.set_index(serving["source_site"].astype("str"))[["geometry"]]
-    if sites is not None:
-        serving = pd.concat([serving, sites.loc[sites["status"] == "proposed", ["geometry"]]])
-    gaps = find_gaps(probability, served, scene.demand, scene.boundary, gpd.GeoDataFrame(serving, crs=scene.crs),
+    gaps = find_gaps(probability, served, scene.demand, scene.boundary, _serving(scene, "5G", sites),
                      scene.params.gaps, villages=scene.tables["villages"], zones=scene.tables["zones"])
     indicators["gap_count"] = len(gaps)
     indicators["gap_area_m2"] = float(gaps["area_m2"].sum())
