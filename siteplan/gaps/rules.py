@@ -26,7 +26,7 @@ class Rule(Settings):
     point_probability: float = Field(0.75, gt=0, le=1, description="probability at which a point counts as covered")
     technology: Literal["5G", "4G"] = Field("5G", description="networks that count")
     site_within_m: float | None = Field(
-        None, gt=0, description="a site of the technology so near the committee passes the village, whatever the points")
+        None, gt=0, description="a site of the technology so near the committee passes the village")
     least_households: int = Field(0, ge=0, description="settlements known to have fewer households are left out")
     source: str
 
