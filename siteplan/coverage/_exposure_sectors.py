@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from siteplan.coverage._antennas import VERTICAL_STEP_DEG, Antenna, AntennaPattern, pattern_tables
 from siteplan.coverage._equipment import Equipment
-from siteplan.coverage._sensitive import ExposureAntenna, ExposureRules, numbers
+from siteplan.coverage._sectors import numbers
+from siteplan.coverage._sensitive import ExposureAntenna, ExposureRules
 from siteplan.errors import ModelError
 from siteplan.grid import sample
 from siteplan.radio import compliance_distance_m, pattern_loss_db

@@ -97,10 +97,17 @@ def served_by(network: pd.Series) -> pd.Series:
     return network.astype(str).str.replace("&", "|", regex=False)
 
 
+def numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column as floats, NaN where nothing is known or the table does not have it."""
+    if column not in table.columns:
+        return np.full(len(table), np.nan)
+    values: NDArray[np.float64] = table[column].to_numpy(np.float64, na_value=np.nan)
+    return values
+
+
 def _given(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column of numbers, NaN where the table has none."""
-    values = table[name].to_numpy(np.float64, na_value=np.nan) if name in table else np.full(len(table), np.nan)
-    return pd.Series(values, index=table.index)
+    """:func:`numbers` on the index of the table."""
+    return pd.Series(numbers(table, name), index=table.index)
 
 
 def _usual_antenna(sectors: pd.DataFrame) -> NDArray[np.object_]:
@@ -240,9 +247,7 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
 
 def _tilt_radius_m(sites: gpd.GeoDataFrame) -> NDArray[np.float64]:
     """Each site's own tilt radius, m; NaN where the table has none that is finite and positive."""
-    if "tilt_radius_m" not in sites.columns:
-        return np.full(len(sites), np.nan)
-    radius: NDArray[np.float64] = sites["tilt_radius_m"].to_numpy(np.float64, na_value=np.nan)
+    radius = numbers(sites, "tilt_radius_m")
     return np.where(np.isfinite(radius) & (radius > 0.0), radius, np.nan)
 
 

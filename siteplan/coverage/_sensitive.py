@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from siteplan.coverage._equipment import Equipment, load_equipment
+from siteplan.coverage._sectors import numbers
 from siteplan.errors import ModelError
 from siteplan.params import ExposureAntennaParams, ExposureParams, Settings
 from siteplan.tables import read_table
@@ -259,14 +260,6 @@ def _venue_classes(facilities: gpd.GeoDataFrame, rules: ExposureRules) -> gpd.Ge
     out = gpd.GeoDataFrame(table, geometry=ordered.geometry.to_numpy(), crs=ordered.crs,
                            index=ordered.index.astype("str"))
     return out[(keys != "") & ~shapely.is_missing(out.geometry.to_numpy())]
-
-
-def numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """A column as floats, NaN where nothing is known or the table does not have it."""
-    if column not in table.columns:
-        return np.full(len(table), np.nan)
-    values: NDArray[np.float64] = table[column].to_numpy(np.float64, na_value=np.nan)
-    return values
 
 
 def _building_of(venues: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, within_m: float) -> NDArray[np.int64]:
