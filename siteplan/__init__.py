@@ -21,9 +21,11 @@ _HOMES = {
     "coverage": ("Coverage", "predict_coverage", "merge_coverage", "sectors_of_stations", "sectors_of_sites",
                  "visible", "predict_tiles", "prepare_situation", "what_if", "measurement_samples", "fit_calibration",
                  "cross_validate", "screen_exposure"),
-    "gaps": ("assess_areas", "build_demand", "covered_share", "find_gaps", "rule_named"),
+    "gaps": ("assess_areas", "build_demand", "covered_share", "find_gap_areas", "gap_mask", "rule_named", "rules_of",
+             "share_band", "shortfall"),
     "candidates": ("propose_sites",), "selection": ("max_cover", "select_sites"),
-    "export": ("write_plan", "write_shapefile"), "maps": ("write_review_map", "plot_coverage", "plot_comparison"),
+    "export": ("write_plan", "write_shapefile"),
+    "maps": ("write_review_map", "plot_coverage", "plot_comparison", "plot_gaps"),
     "errors": ("SiteplanError", "StudyError", "LayerError"),
 }
 _WHERE = {name: room for room, names in _HOMES.items() for name in names}

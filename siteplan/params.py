@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
-    "zones", "stations", "population", "towns", "counties", "roads", "rail", "water", "complaints", "measurements",
-    "works", "planned_buildings", "units", "parcels", "restricted", "power", "fibre", "demands", "decisions",
+    "zones", "zone_points", "stations", "population", "towns", "counties", "roads", "rail", "water", "complaints",
+    "measurements", "works", "planned_buildings", "units", "parcels", "restricted", "power", "fibre", "demands",
+    "decisions",
 )
 REQUIRED_PAIRS = (("ground", "heights"), ("villages", "zones"))
 """One layer of each pair must be there."""
@@ -66,6 +68,7 @@ class StudyInfo(Settings):
     crs: str | None = Field(None, description="projected metric CRS; CGCS2000 3-degree zone of the data when absent")
     resolution_m: float = Field(10.0, ge=1.0, le=200.0, description="pixel size of the study grid, m")
     margin_m: float = Field(500.0, ge=0, le=20000, description="the grid reaches this far beyond the boundary, m")
+    as_of: dt.date | None = Field(None, description="day on which targets and filings are judged")
     synthetic: StrictBool = Field(False, description="the data are invented: every output says so")
     notices: list[str] = Field(default_factory=list, description="sentences every output carries (licence, stand-ins)")
     stand_in_5g: StrictBool = Field(False, description="4G cells stand in for 5G ones; every output says so")
@@ -110,10 +113,32 @@ class CoverageParams(Settings):
 class GapParams(Settings):
     """The ``[gaps]`` table: which rule judges what."""
 
-    village_rule: str = Field("area_share_95", description="id of the rule for villages (tables/rules.toml)")
-    zone_rule: str = Field("area_share_95", description="id of the rule for key zones (tables/rules.toml)")
+    village_rule: str = Field("area_share_95", description="id of the rule for villages")
+    zone_rule: str = Field("area_share_95", description="id of the rule for key zones")
+    zone_rules: dict[str, str] = Field(
+        default_factory=dict, description="type of zones = id of their rule, where it is not zone_rule")
+    line_rule: str = Field("line_share_95", description="id of the rule for roads, rail and rivers")
+    compare_rules: list[str] = Field(
+        default_factory=lambda: ["area_share_95", "village_miit_2025", "village_4g_2018"],
+        description="villages are judged by these as well, beside village_rule, for comparison")
+    rules: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="rules of the study by id: fields of tables/rules.toml, like = another rule")
     gap_probability: float = Field(0.75, gt=0.0, lt=1.0, description="a pixel below this probability is a gap")
     min_gap_area_m2: float = Field(5000.0, ge=0, description="smaller gap polygons are not listed, m2")
+    cluster_cell_m: float = Field(50.0, ge=5, le=1000, description="cell on which gap pixels are clustered, m")
+    cluster_distance_m: float = Field(150.0, ge=10, le=10000, description="gap cells so near form one gap area, m")
+    cluster_people: float = Field(
+        50.0, ge=0, le=1e6, description="least weight (people) within that distance that starts a gap area")
+    people: Literal["resident", "day", "greater"] = Field(
+        "resident", description="people that count as demand: by night, by day, or the greater of both")
+    complaint_people: float = Field(20.0, ge=0, le=1e5, description="weight of one complaint, people")
+    complaints_since: dt.date | None = Field(None, description="complaints before this day do not count")
+    hot_spot_m: float = Field(200.0, ge=10, le=10000, description="complaints so near belong to one hot spot, m")
+    hot_spot_count: int = Field(4, ge=2, le=1000, description="least complaints within that distance of a hot spot")
+    fibre_within_m: float = Field(
+        500.0, ge=0, le=20000, description="a fibre so near means that a place has fibre, where nothing is reported, m")
+    fibre_complete: StrictBool = Field(False, description="the fibre layer holds all fibre: none near means no fibre")
+    ranking: str = Field("coverage", description="id of the ranking of counties and towns (tables/targets.toml)")
 
 
 class CandidateParams(Settings):
@@ -187,5 +212,9 @@ class StudyParams(Settings):
     gaps: GapParams = GapParams()
     candidates: CandidateParams = CandidateParams()
     selection: SelectionParams = SelectionParams()
+    targets: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="targets by id: fields of tables/targets.toml, like = a target given there")
+    rankings: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="rankings by id: fields of tables/targets.toml, like = a ranking given there")
     equipment: EquipmentParams = EquipmentParams()
     exposure: ExposureParams = ExposureParams()

@@ -8,9 +8,11 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from siteplan.coverage import Coverage
 from siteplan.coverage._exposure import Exposure
+from siteplan.gaps import Rule, load_rules
 from siteplan.input_ledger import InputLedger
 from siteplan.selection import Selection
 from siteplan.surface import Surface
@@ -49,6 +51,10 @@ class Plan:
     ledger : InputLedger
     context : mapping of str -> GeoDataFrame
         Layers kept for the map and joins (towns, roads, water, ...).
+    rules : mapping of str to Rule
+        Every rule by id, those of the study with them.
+    results : mapping of str to DataFrame
+        Further tables of indicators by name, see DESIGN.md; those that the study gives nothing for are absent.
     exposure : Exposure or None
         Screening of the sensitive buildings near proposed sites (predicted, no environmental assessment); None where
         it was not made.
@@ -77,6 +83,8 @@ class Plan:
     timings: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     exposure: Exposure | None = None
+    rules: Mapping[str, Rule] = field(default_factory=load_rules)
+    results: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def proposed(self) -> gpd.GeoDataFrame:

@@ -12,6 +12,8 @@ import shapely
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
+from siteplan.gaps import load_rules
+
 CRS = "EPSG:4547"
 WEST, SOUTH = 430_000.0, 2_485_000.0
 HOSTILE = (
@@ -21,6 +23,7 @@ HOSTILE = (
     "<img src=http://127.0.0.1:9/b.png>", "@import 'http://127.0.0.1:9/c.css'",
 )
 STATUS_ZH = {"existing": "现有站", "proposed": "规划站", "candidate": "候选点", "refused": "不可用点"}
+CODES = ("terrain", "buildings", "no_site", "weak", "unknown")
 TIERS = {1: "党政机关及公共机构", 2: "学校医院等公共设施", 3: "路灯杆等市政设施", 4: "商业楼宇", 5: "住宅"}
 
 
@@ -78,6 +81,8 @@ def areas(geobox: GeoBox, number: int, rng: np.random.Generator, *, zones: bool,
     for state, share in (("before", before), ("after", np.fmax(before, after))):
         table |= {f"area_share_{state}": share, f"demand_share_{state}": share, f"verdict_{state}": verdict(share),
                   f"shortfall_{state}": np.maximum(0.95 - share, 0), f"reason_{state}": "面积覆盖率与 95% 比较"}
+        table |= {f"share_low_{state}": share - 0.2, f"share_high_{state}": np.minimum(share + 0.05, 1.0),
+                  f"pass_probability_{state}": np.where(np.isnan(share), 1.0, np.minimum(share, 0.5))}
     if zones:
         table["zone_type"] = "景区"
     index = pd.Index([f"{'Z' if zones else '44200010'}{k:04d}" for k in range(number)],
@@ -98,6 +103,9 @@ def gaps(coverage: FakeCoverage, limit: float = 0.75) -> gpd.GeoDataFrame:
         "rank_no": range(1, count + 1), "area_m2": [s.area for s in found], "demand": [s.area / 500 for s in found],
         "demand_kind": "people", "reason": "有基站但信号弱(距离远或受遮挡)", "villages": "甲村、乙村", "zones": "",
         "nearest_site": "S-1", "distance_m": 812.0,
+        "gap_type": ["populated" if k % 3 else "land" for k in range(count)],
+        "reason_code": [CODES[k % len(CODES)] for k in range(count)], "complaints": range(count), "key_points": 2,
+        "nearest_venue": "F-9", "venue_name": "东升镇文化站", "venue_distance_m": 340.0, "town": "东升镇", "county": "示例县",
     }, geometry=found, index=pd.Index([f"G-{k}" for k in range(count)], name="gap_id"), crs=CRS)
 
 
@@ -125,6 +133,71 @@ def sites(rng: np.random.Generator, box: Any, counts: dict[str, int], *, hostile
     frame["tier"] = frame["tier"].astype("Int64")
     points = gpd.points_from_xy(frame["x"], frame["y"])
     return gpd.GeoDataFrame(frame.drop(columns=["x", "y"]), geometry=points, crs=CRS)
+
+
+def results(plan: Any, rng: np.random.Generator, *, hostile: bool) -> dict[str, Any]:
+    """Further tables of a plan, small, with words of files in them."""
+
+    def word(number: int, plain: str) -> str:
+        return HOSTILE[number % len(HOSTILE)] if hostile else plain
+
+    west, south, east, north = plan.boundary.total_bounds
+    points = gpd.points_from_xy(rng.uniform(west, east, 30), rng.uniform(south, north, 30))
+    findings = ["in_gap", "no_gap", "unknown", "near_gap", "operator_gap", "indoor_gap"] * 5
+    complaints = gpd.GeoDataFrame({
+        "date": pd.to_datetime(["2024-02-06"] * 29 + [None]), "source": word(0, "12345热线"), "operator": word(1, "移动"),
+        "text": "SECRET 13800000000", "status": word(2, "已办结"), "finding": findings, "finding_zh": findings,
+        "reason": word(3, "位于覆盖空洞"), "counted": [True] * 28 + [False] * 2,
+    }, geometry=points, index=pd.Index([f"C-{k}" for k in range(30)], name="complaint_id"), crs=CRS)
+    hot = gpd.GeoDataFrame({
+        "rank_no": [1, 2], "count": [6, 4], "first_date": pd.to_datetime(["2024-02-01", None]),
+        "last_date": pd.to_datetime(["2024-02-06", None]), "sources": word(4, "12345热线6"), "operators": word(5, "移动4"),
+        "finding_zh": "位于覆盖空洞", "in_gap_share": [0.5, np.nan], "village": word(6, "甲村"), "zone": "",
+    }, geometry=[points[0].buffer(250), points[1].buffer(250)], index=pd.Index(["H-1", "H-2"]), crs=CRS)
+    lines = pd.DataFrame({
+        "name": [word(7, "人民路"), "溪口铁路", "支路"], "layer": ["roads", "rail", "roads"], "rule": "line_share_95",
+        "length_m": [5000.0, 3000.0, 100.0], "length_share": [0.97, 0.9, np.nan],
+        "verdict": ["pass", "fail", "not_assessable"], "verdict_before": ["fail", "fail", "not_assessable"],
+    }, index=pd.Index(["a", "b", "c"], name="section_id"))
+    stretches = gpd.GeoDataFrame(
+        {"section_id": word(8, "b"), "name": word(9, "溪口铁路"), "layer": "rail", "length_m": 300.0},
+        geometry=[shapely.LineString([(west, south), (west + 300, south)])], index=["L-1"], crs=CRS)
+    buildings = gpd.GeoDataFrame({
+        "rank_no": range(1, 7), "name": word(10, "市民中心"), "duty": ["must"] * 5 + ["should"],
+        "reach": ["not_reached"] * 4 + ["reached", "not_reached"],
+        "has_indoor": pd.array([False, True, None, None, False, False], "boolean"),
+        "reason": word(11, "办公,应配建"), "clause": "第3.0.3条第1款", "indoor_probability": 0.4, "need": "应建未建",
+    }, geometry=[point.buffer(20) for point in points[:6]], index=[f"B-{k}" for k in range(6)], crs=CRS)
+    verdicts = {(layer, str(key), network): (now, then)
+                for layer in ("villages", "zones") for key in getattr(plan, layer).index
+                for network, now, then in ((word(12, "移动"), "fail", "pass"), ("电信", "fail", "not_assessable"))}
+    operators = pd.DataFrame(verdicts.values(), columns=["verdict_before", "verdict_after"],
+                             index=pd.MultiIndex.from_tuples(verdicts, names=["layer", "area", "network"]))
+    states = [("行政村", plan.villages.index[0], "yes", "predicted", True, "unknown", "unknown", False),
+              ("安置点", plan.zones.index[0], "no", "reported", False, "yes", "mapped", True)]
+    connectivity = pd.DataFrame([state[2:] for state in states], index=pd.MultiIndex.from_tuples(
+        [state[:2] for state in states], names=["kind", "area"]), columns=[
+        "has_4g", "source_4g", "conflict_4g", "has_fibre", "source_fibre", "conflict_fibre"])
+    connectivity["rule_4g"] = "village_4g_2018"
+    targets = pd.DataFrame({
+        "target": ["t1", "t2", "t3"], "zh": [word(13, "到2027年5G网络覆盖70%以上的行政村"), "2024年全市新建5G基站40个以上", "全覆盖"],
+        "rule": ["village_miit_2025", "", "my_rule"], "county": ["", "", "示例县"], "town": "", "unit": ["%", "基站", "%"],
+        "by": pd.to_datetime(["2027-12-31", "2024-12-31", None]), "total": [36, 58, 1], "wanted": [26, 40, 1],
+        "reached_before": [22, 10, 0], "needed_before": [4, 30, 1], "status_before": ["未达成", "未达成", "无法判定"],
+        "reached_after": [33, 35, 0], "needed_after": [0, 5, 1], "status_after": ["已达成", "未达成", "无法判定"],
+        "not_assessable_after": [3, 0, 1]})
+    towns = pd.DataFrame({"rank_no_before": pd.array([1, 2, None], "Int64"), "score_before": [60.0, 50.0, np.nan],
+                          "rank_no_after": pd.array([2, 1, None], "Int64"), "score_after": [70.25, 80.5, np.nan],
+                          "missing_before": "", "missing_after": ["", "", "重点区域达标率"], "ranking": "5G覆盖综合评分"},
+                         index=pd.Index([word(14, "甲县"), "乙县", "丙县"], name="area"))
+    rules = pd.DataFrame({"rule_zh": ["规则一", "规则二"], "own": [True, False], "total": 36, "passed_before": [22, 1],
+                          "passed_after": [33, 6], "not_assessable_after": [3, 0]},
+                         index=pd.Index(["r1", "r2"], name="rule"))
+    inside = plan.gaps_after.iloc[:2].assign(gap_type="indoor", reason_code="indoor", reason="室外已覆盖,仅室内未覆盖")
+    return {"complaints": complaints, "hot_spots": hot, "lines": lines, "stretches": stretches,
+            "indoor_buildings": buildings, "operators": operators,
+            "connectivity": connectivity, "targets": targets, "counties": towns, "towns": towns,
+            "rules": rules, "indoor_gaps": inside}
 
 
 def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candidates: int = 3000, proposed: int = 60,
@@ -163,7 +236,7 @@ def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candi
             "notices": list(HOSTILE) if hostile else ["道路数据 © 示例来源(ODbL 许可)"], "stand_in_5g": True,
             "map_approval_no": "粤S(2026)000号", **study}
     demand = rng.gamma(0.3, 2.0, shape).astype(np.float32)
-    return SimpleNamespace(
+    plan = SimpleNamespace(
         study=info,
         parameters={"coverage": {"threshold_dbm": -105.0, "model_sigma_db": 6.0}, "gaps": {"gap_probability": 0.75}},
         inputs=(), surface=SimpleNamespace(geobox=geobox, ground_m=ground), before=before, after=after, demand=demand,
@@ -174,5 +247,7 @@ def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candi
         selection=SimpleNamespace(site_ids=tuple(new.index), gains=np.ones(len(new)), cost_yuan=60_000.0 * len(new),
                                   covered=82_311.0, upper_bound=84_900.0, optimality_gap=84_900 / 82_311 - 1,
                                   stopped="max_sites"),
-        indicators={}, ledger=None, context=context, timings={}, versions={},
+        indicators={}, ledger=None, context=context, timings={}, versions={}, rules=load_rules(),
     )
+    plan.results = results(plan, rng, hostile=hostile)
+    return plan

@@ -35,6 +35,17 @@ document.body.dataset.cards = document.querySelectorAll(".sp-card").length;
 </script></body>"""
 
 
+POINTED_AT = """<script>
+var met = JSON.parse(document.getElementById("siteplan-data").textContent).layers.gaps_after.items
+  .filter(function (item) { return item.no; }).map(function (item) {
+    var at = map_siteplan.latLngToContainerPoint(item.at), box = map_siteplan.getContainer().getBoundingClientRect();
+    var node = document.elementFromPoint(box.left + at.x, box.top + at.y);
+    return node && node.getAttribute("fill") || "nothing";
+  });
+document.body.dataset.met = met.join(" ");
+</script></body>"""
+
+
 @dataclass
 class Visit:
     """What a browser made of a page."""
@@ -96,7 +107,9 @@ def test_page_draws_everything_offline(page: Path, tmp_path: Path) -> None:
     assert seen.count(r'class="leaflet-control-scale-line"') == 1
     assert "sp-north" in seen.dom
     assert seen.count(r'class="sp-legend"') >= 8
-    assert seen.count(r'data-layer="') == 15
+    assert seen.count(r'data-layer="') == 20
+    assert seen.count(r'class="sp-label gap"') > 0
+    assert "热点1" in seen.dom
 
 
 def test_the_check_for_requests_sees_a_request(tmp_path: Path) -> None:
@@ -108,7 +121,11 @@ def test_the_check_for_requests_sees_a_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("fragment", "present", "absent"), [
     ("state=before", 'data-state="before"', 'class="leaflet-marker-icon sp-site'),
     ("on=candidates,refused,gained,roads", "sp-bubble", "no such text"),
-    ("off=signal,relief,proposed", "url(#sp-hatch)", "leaflet-image-layer"),
+    ("off=signal,relief,proposed", "url(#sp-gap-terrain)", "leaflet-image-layer"),
+    ("on=complaints", 'stroke="#ff1fa5"', "no such text"),
+    ("on=stretches,indoor_gaps,indoor_buildings", 'fill="#f59e0b"', "no such text"),
+    ("on=stretches,indoor_gaps,indoor_buildings&state=before", "切换到“规划后”显示", 'fill="#f59e0b"'),
+    ("tab=goals", '<section id="sp-goals"><details', "no such text"),
     ("site=1", "sp-found", "no such text"),
 ])
 def test_layers_and_states_switch(page: Path, tmp_path: Path, fragment: str, present: str, absent: str) -> None:
@@ -119,6 +136,16 @@ def test_layers_and_states_switch(page: Path, tmp_path: Path, fragment: str, pre
     shown = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
     assert present in "<body" + shown
     assert absent not in shown
+
+
+def test_pointer_meets_populated_gaps_before_villages(page: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "pointed.html"
+    copied.write_text(POINTED_AT.join(page.read_text("utf-8").rsplit("</body>", 1)), "utf-8")
+    seen = visit(copied, tmp_path, "on=villages,zones&off=proposed,existing,hot_spots")
+    met = re.search(r'data-met="([^"]+)"', seen.dom)
+    assert met
+    assert len(met[1].split()) > 3
+    assert {fill.startswith("url(#sp-gap-") for fill in met[1].split()} == {True}
 
 
 def test_legend_follows_what_is_on(page: Path, tmp_path: Path) -> None:
@@ -132,7 +159,7 @@ def test_hostile_names_run_nothing(tmp_path: Path) -> None:
     source = write_review_map(make_plan(**{**SMALL, "candidates": 60}, hostile=True), tmp_path / "hostile.html")
     text = source.read_text("utf-8")
     source.write_text(PROBE.join(text.rsplit("</body>", 1)), "utf-8")
-    seen = visit(source, tmp_path, "on=candidates,refused&state=after")
+    seen = visit(source, tmp_path, "on=candidates,refused,complaints,indoor_buildings,stretches,indoor_gaps")
     assert seen.console == []
     assert seen.requests == []
     assert seen.title == html.escape(f"{HOSTILE[5]} · 站址规划评审图", quote=False)

@@ -164,7 +164,7 @@ def test_village_points_under_the_miit_rule(written: Written) -> None:
 
 
 def test_gaps_hold_no_covered_pixel(written: Written) -> None:
-    """Gap polygons hold exactly the pixels below the gap probability that belong to large enough patches."""
+    """Gap areas hold pixels below the gap probability alone; with the pieces too small to be listed they hold them all."""
     values, transform = written.band("coverage.tif", "probability")
     people, _ = written.band("demand.tif", "demand")
     gaps = written.layer("gaps.gpkg", "gaps_after")
@@ -175,6 +175,79 @@ def test_gaps_hold_no_covered_pixel(written: Written) -> None:
     assert inside.sum() * transform.a * -transform.e == pytest.approx(gaps.area.sum())
     assert people[inside].sum() == pytest.approx(gaps["demand"].sum(), rel=1e-6)
     assert gaps["rank_no"].tolist() == list(range(1, len(gaps) + 1))
+    boundary = written.layer("areas.gpkg", "boundary").geometry
+    weak = (values < written.study.params.gaps.gap_probability) & geometry_mask(boundary, values.shape, transform,
+                                                                                 invert=True)
+    said = written.facts["indicators"]["after"]
+    assert weak.sum() * transform.a * -transform.e == pytest.approx(said["gap_area_m2"] + said["gap_small_area_m2"])
+    assert people[weak].sum(dtype=float) == pytest.approx(said["gap_demand"] + said["gap_small_demand"], rel=1e-5)
+    shares = gaps[["share_no_site", "share_terrain", "share_buildings", "share_weak"]]
+    assert shares.sum(axis=1).to_numpy() == pytest.approx(np.ones(len(gaps)))
+
+
+def test_lines_recounted_by_points_every_metre(written: Written) -> None:
+    lines = written.plan.results.get("lines")
+    named = [] if lines is None else [key for key in lines.index if lines.at[key, "length_m"] > 0][:6]
+    if not named:
+        pytest.skip("this study has no line that is judged")
+    values, transform = written.band("coverage.tif", "probability")
+    inside = written.layer("areas.gpkg", "boundary").geometry.union_all()
+    for key in named:
+        table = written.plan.context[lines.at[key, "layer"]]
+        mine = table[table["name"].fillna("") == lines.at[key, "name"]] if "#" not in key else table.loc[
+            [key.partition("#")[2]]]
+        line = shapely.intersection(shapely.line_merge(shapely.union_all(mine.geometry.to_numpy())), inside)
+        points = shapely.line_interpolate_point(line, np.arange(0.5, line.length, 1.0)) if (
+            line.geom_type == "LineString") else np.concatenate([shapely.line_interpolate_point(
+                part, np.arange(0.5, part.length, 1.0)) for part in shapely.get_parts(line)])
+        cols = ((shapely.get_x(points) - transform.c) // transform.a).astype(int)
+        rows = ((transform.f - shapely.get_y(points)) // -transform.e).astype(int)
+        assert lines.at[key, "length_m"] == pytest.approx(line.length, rel=2e-3), key
+        assert lines.at[key, "length_share"] == pytest.approx(np.nanmean(values[rows, cols]), abs=4e-3), key
+
+
+def test_targets_count_the_verdicts_of_the_tables(written: Written) -> None:
+    targets = written.plan.results.get("targets")
+    if targets is None:
+        pytest.skip("this study has no targets")
+    villages = written.layer("areas.gpkg", "villages")
+    for row in targets[targets["measure"] == "village_rate"].itertuples():
+        for state in ("before", "after"):
+            passed = int((villages[f"verdict_{state}"] == "pass").sum())
+            assert getattr(row, f"reached_{state}") == passed
+            assert getattr(row, f"needed_{state}") == max(0, -(-int(row.value) * len(villages) // 100) - passed)
+
+
+def test_annex_lists_every_village_once_and_its_subtotals_add_up(written: Written) -> None:
+    villages = written.layer("areas.gpkg", "villages")
+    if villages.empty:
+        pytest.skip("this study has no villages")
+    sheet = openpyxl.load_workbook(written.out / "indicators.xlsx", read_only=True)["行政村"]
+    rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+    head = next(number for number, row in enumerate(rows) if row[0] == "序号")
+    code, verdict = rows[head].index("行政村代码"), rows[head].index("现状结论")
+    listed = [row for row in rows[head + 1:] if isinstance(row[0], int)]
+    assert sorted(row[code] for row in listed) == sorted(villages["village_code"])
+    total = rows[-1]
+    passed = sum(row[verdict] == "达标" for row in listed)
+    assert total[1] == "合计"
+    assert f"达标 {passed} 个" in total[verdict]
+    notes = "".join(str(row[0]) for row in rows[:head])
+    for rule in villages["rule"].unique():
+        assert f"规则 {rule}:" in notes
+
+
+def test_complaints_in_gaps_lie_on_uncovered_pixels(written: Written) -> None:
+    told = written.plan.results.get("complaints")
+    if told is None:
+        pytest.skip("this study has no complaints")
+    values, transform = written.band("coverage_before.tif", "probability")
+    cols = ((told.geometry.x - transform.c) // transform.a).astype(int)
+    rows = ((transform.f - told.geometry.y) // -transform.e).astype(int)
+    weak = values[rows.clip(0, values.shape[0] - 1), cols.clip(0, values.shape[1] - 1)] < (
+        written.study.params.gaps.gap_probability)
+    assert weak[(told["finding"] == "in_gap").to_numpy() & (told["gap_distance_m"] != 0).to_numpy()].all()
+    assert not weak[(told["finding"] == "no_gap").to_numpy()].any()
 
 
 def test_gains_and_bound_recounted_from_the_saved_reach(written: Written) -> None:

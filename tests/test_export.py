@@ -26,10 +26,12 @@ from siteplan.errors import ExportError
 from siteplan.export import _plan as plan_writers
 from siteplan.export import _vector, export_table, write_plan, write_shapefile
 from siteplan.export._detailed_plan import site_fields
+from siteplan.export._indicators import write_indicators
 from siteplan.export._plan import FILES
 from siteplan.export._raster import write_cog
 from siteplan.export._sheets import write_ledger
 from siteplan.export._vector import write_geopackage, write_shp
+from siteplan.gaps import load_rules
 from siteplan.input_ledger import InputLedger
 from siteplan.plan import Plan
 from siteplan.study import run
@@ -328,7 +330,8 @@ def fake_plan(table: gpd.GeoDataFrame, ledger: InputLedger, notices: tuple[str, 
         parameters={}, indicators={}, proposed=table, ledger=ledger, inputs=(
             {"layer": "poles", "file": "=a.csv", "encoding": None, "crs": None, "datum": "", "rows_in": 3,
              "rows_made": 0, "rows_kept": 2, "rows_refused": 1, "verdict": "可用，有拒收", "why": "=拒收 1 行",
-             "bytes": 10, "sha256": "00"},), villages=areas, zones=areas, exposure=None)
+             "bytes": 10, "sha256": "00"},), villages=areas, zones=areas, exposure=None,
+        gaps_before=areas, gaps_after=areas, results={}, rules=load_rules())
 
 
 def cells(path: Path, sheet: str) -> list[list[Any]]:
@@ -382,7 +385,7 @@ def test_sheet_of_networks_has_each_once_and_never_rounds_up(tmp_path: Path) -> 
     shares = {"area_share": 0.94999, "demand_share": None, "indoor_share": 0.99999, "sinr_share": 0.5}
     told.indicators = {"before": {**shares, "networks": {"移动 5G": shares, "联通 4G": shares}},
                        "after": {**shares, "networks": {"移动 5G": shares, "联通 4G": shares, "新网 5G": shares}}}
-    write_ledger(told, tmp_path / "a.xlsx")
+    write_indicators(told, tmp_path / "a.xlsx")
     lines = cells(tmp_path / "a.xlsx", "分运营商")
     head = next(number for number, row in enumerate(lines) if row[0] == "网络(运营商)")
     rows = {(row[0], row[1]): row[2:] for row in lines[head + 1:]}

@@ -18,7 +18,7 @@ from shapely.geometry import Point
 
 from siteplan import gaps
 from siteplan.errors import CrsError, ModelError
-from siteplan.gaps.areas import REST_COVERED, percent_down
+from siteplan.gaps.judging.areas import REST_COVERED, percent_down
 from siteplan.grid import study_geobox
 from siteplan.params import GapParams
 
@@ -235,40 +235,30 @@ def test_unknown_rule_suggests_the_nearest() -> None:
         gaps.rule_named("vilage_miit_2025")
 
 
-def no_sites() -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(geometry=gpd.GeoSeries([], crs=CRS), index=pd.Index([], dtype="str", name="site_id"))
-
-
-def test_gap_polygons_hold_the_uncovered_land_and_its_people() -> None:
+def test_gap_mask_is_the_known_uncovered_land_inside_the_boundary() -> None:
+    """East half uncovered, two columns of it unknown, the boundary leaves out the two northern rows."""
     probability = west_covered()
-    probability[0, 0] = 0.0  # one pixel of 100 m2: below the least area
+    probability[:, 8:] = np.nan
+    probability[5, 2], probability[6, 2] = 0.75, np.nextafter(np.float32(0.75), np.float32(0.0))
+    mask = gaps.gap_mask(probability, GRID, areas(city=box(0, 0, 100, 80)), 0.75)
+    want = np.zeros((10, 10), np.bool_)
+    want[2:, 5:8] = True
+    want[6, 2] = True
+    assert (mask == want).all()
+
+
+def test_gap_areas_hold_the_uncovered_land_and_its_people() -> None:
+    probability = west_covered()
     boundary = areas(city=box(0, 0, 100, 80))
     sites = gpd.GeoDataFrame(geometry=[Point(5, 40), Point(20, 40)], index=["far", "near"], crs=CRS)
-    found = gaps.find_gaps(probability, probability > 0, demand(2.0), boundary, sites, GapParams(min_gap_area_m2=500),
-                           villages=areas(east=box(60, 0, 100, 80), west=box(0, 0, 50, 80)))
+    mask = gaps.gap_mask(probability, GRID, boundary, 0.75)
+    found = gaps.find_gap_areas(mask, demand(2.0), GapParams(), gaps.GapPlaces(
+        sites, areas(east=box(60, 0, 100, 80), west=box(0, 0, 50, 80)))).table
     assert len(found) == 1
     gap = found.iloc[0]
-    assert gap["area_m2"] == pytest.approx(50 * 80)
-    assert gap.geometry.area == pytest.approx(50 * 80)
-    assert gap["demand"] == pytest.approx(2.0 * 40)
+    assert (gap["area_m2"], gap.geometry.area) == (50 * 80, 50 * 80)
+    assert (gap["gap_type"], gap["demand"]) == ("populated", 2.0 * 40)
     assert (gap["villages"], gap["nearest_site"], gap["rank_no"]) == ("east", "near", 1)
-    assert "无5G基站" in gap["reason"]
-
-
-def test_everything_covered_gives_an_empty_table() -> None:
-    found = gaps.find_gaps(np.ones((10, 10), np.float32), np.ones((10, 10), bool), demand(), areas(), no_sites(),
-                           GapParams())
-    assert len(found) == 0
-    assert next(iter(found.columns)) == "rank_no"
-
-
-def test_gap_ids_do_not_depend_on_other_gaps() -> None:
-    probability = np.ones((10, 10), np.float32)
-    probability[:, 8:] = 0.0
-    alone = gaps.find_gaps(probability, probability > 0, demand(), areas(), no_sites(), GapParams(min_gap_area_m2=0))
-    probability[:, :1] = 0.0
-    both = gaps.find_gaps(probability, probability > 0, demand(), areas(), no_sites(), GapParams(min_gap_area_m2=0))
-    assert set(alone.index) < set(both.index)
 
 
 def population(*rows: tuple[float, float, float, float | None]) -> gpd.GeoDataFrame:

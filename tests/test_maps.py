@@ -22,7 +22,7 @@ from PIL import Image
 from rasterio.warp import transform_bounds
 
 from siteplan.errors import ExportError
-from siteplan.gaps.areas import REST_COVERED
+from siteplan.gaps.judging.areas import REST_COVERED
 from siteplan.maps import inline_page, render_review_map, write_review_map
 from siteplan.maps._layers import proposed_layer
 from siteplan.maps._offline import ASSETS, read_asset

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from siteplan.errors import ModelError
-from siteplan.gaps.ranking import (
+from siteplan.gaps.progress.ranking import (
     Indicator,
     Weights,
     cheapest_to_gain,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import geopandas as gpd
@@ -17,9 +18,9 @@ from scipy.stats import binom, multivariate_normal
 from shapely import box
 
 from siteplan.errors import ModelError
-from siteplan.gaps.error_field import FEW, ErrorComponent, error_components
-from siteplan.gaps.shares import AreaPixels, area_pixels
-from siteplan.gaps.uncertainty import pass_probability, share_band
+from siteplan.gaps.certainty.error_field import PAIRED, ErrorComponent, error_components
+from siteplan.gaps.certainty.uncertainty import pass_probability, share_band
+from siteplan.gaps.judging.shares import AreaPixels, area_pixels
 from siteplan.params import CoverageParams
 
 CRS = "EPSG:4547"
@@ -86,8 +87,8 @@ def test_two_pixels_are_a_bivariate_normal(p: float, q: float, reach_m: float) -
 @pytest.mark.parametrize("side", [1, 5, 30])
 def test_error_that_is_the_same_everywhere_leaves_the_variance_of_one_pixel(side: int) -> None:
     band = share_band(np.full(GRID.shape, 0.9), square(side), [TOGETHER])
-    assert band.sigma["a"] == pytest.approx(0.3, rel=0.05)
-    assert band.sigma["a"] <= 0.3 <= band.sigma["a"] + band.sigma_error["a"] + 1e-4
+    assert band.sigma["a"] == pytest.approx(0.3, rel=0.06)
+    assert band.sigma["a"] <= 0.3 <= band.sigma["a"] + band.sigma_error["a"] + 0.005
     assert pass_probability(band, 0.95)["a"] == pytest.approx(0.9, abs=0.02)
 
 
@@ -105,7 +106,7 @@ def test_series_is_the_sum_over_all_pairs() -> None:
     p[20:28, 7:16] = rng.uniform(0.02, 0.98, (8, 9))
     inside[20:28, 7:16] = rng.uniform(0.1, 1.0, (8, 9))
     where = np.argwhere(inside > 0)
-    assert len(where) > FEW
+    assert len(where) > PAIRED
     f, q = (inside / inside.sum())[inside > 0], p[inside > 0]
     variance = float(f * f @ (q * (1 - q)))
     for i in range(len(f)):
@@ -114,20 +115,42 @@ def test_series_is_the_sum_over_all_pairs() -> None:
             variance += 2 * f[i] * f[j] * (both_covered(q[i], q[j], rho) - q[i] * q[j])
     band = share_band(p, one_area(inside), URBAN)
     assert band.sigma["a"] == pytest.approx(np.sqrt(variance), rel=0.01)
-    assert band.sigma["a"] - 1e-6 <= np.sqrt(variance) <= band.sigma["a"] + band.sigma_error["a"] + 1e-6
+    assert band.sigma["a"] - 5e-4 <= np.sqrt(variance) <= band.sigma["a"] + band.sigma_error["a"] + 5e-4
 
 
 # ---------------------------------------------------------------- drawn fields
 
-@pytest.fixture(scope="module", params=[URBAN, (ErrorComponent(6.0, 13.0), ErrorComponent(12.0, 200.0))],
-                ids=["50 and 500 m", "13 and 200 m"])
-def drawn(request: pytest.FixtureRequest) -> tuple[Sequence[ErrorComponent], np.ndarray]:
-    """Error fields on the grid by Cholesky, shape (pixels, fields); each with its opposite."""
-    away = [np.subtract.outer(axis.ravel(), axis.ravel()) for axis in (ROWS, COLS)]
-    rho = correlation(request.param, PIXEL_M * np.hypot(*away))
-    root = np.linalg.cholesky(rho + 1e-9 * np.eye(SIDE * SIDE)).astype(np.float32)
-    half = root @ np.random.default_rng(11).standard_normal((SIDE * SIDE, 4000), dtype=np.float32)
-    return request.param, np.hstack([half, -half])
+SHORT = (ErrorComponent(6.0, 50.0),)
+SETS = {"50 and 500 m": (URBAN, 60), "13 and 200 m": ((ErrorComponent(6.0, 13.0), ErrorComponent(12.0, 200.0)), 60),
+        "50 m": (SHORT, 30), "13 m": ((ErrorComponent(6.0, 13.0),), 30)}
+"""Parts of the error, and pixels a side of the window in which fields are drawn."""
+
+
+def drawn_fields(components: Sequence[ErrorComponent], side: int, count: int, seed: int = 11) -> np.ndarray:
+    """Error fields on a square in the middle of the grid by Cholesky, shape (pixels, fields), 0 elsewhere."""
+    own = (slice((SIDE - side) // 2, (SIDE + side) // 2),) * 2
+    away = [np.subtract.outer(axis[own].ravel(), axis[own].ravel()) for axis in (ROWS, COLS)]
+    rho = correlation(components, PIXEL_M * np.hypot(*away))
+    root = np.linalg.cholesky(rho + 1e-9 * np.eye(side * side)).astype(np.float32)
+    half = root @ np.random.default_rng(seed).standard_normal((side * side, count // 2), dtype=np.float32)
+    fields = np.zeros((SIDE, SIDE, count), np.float32)  # each with its opposite
+    fields[(*own, slice(count // 2))] = half.reshape(side, side, -1)
+    fields[(*own, slice(count // 2, count))] = -half.reshape(side, side, -1)
+    return fields.reshape(SIDE * SIDE, count)
+
+
+def drawn_shares(p: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Share that is covered in each field."""
+    covered = np.zeros(fields.shape[1], np.float32)
+    for z, error in zip(ndtri(p).astype(np.float32), fields, strict=True):
+        covered += z + error > 0
+    return covered / len(p)
+
+
+@pytest.fixture(scope="module", params=list(SETS.values()), ids=list(SETS))
+def drawn(request: pytest.FixtureRequest) -> tuple[Sequence[ErrorComponent], int, np.ndarray]:
+    components, side = request.param
+    return components, side, drawn_fields(components, side, 8000)
 
 
 MAPS = {
@@ -144,25 +167,54 @@ MAPS = {
 
 
 @pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize("area", [square(60), square(30, 10, 12), square(8, 20, 27), square(3, 5, 31)],
-                         ids=["3600 pixels", "900 pixels", "64 pixels", "9 pixels"])
-def test_drawn_fields_give_the_stated_probabilities(drawn: tuple[Sequence[ErrorComponent], np.ndarray], name: str,
-                                                    area: AreaPixels) -> None:
-    components, fields = drawn
+def test_drawn_fields_give_the_stated_probabilities(drawn: tuple[Sequence[ErrorComponent], int, np.ndarray],
+                                                    name: str) -> None:
+    components, widest, fields = drawn
+    for side in (1, 2, 4, 8, 10, 15, 20, 30, 60):
+        if side <= widest:
+            agrees(components, fields, name, side)
+
+
+def agrees(components: Sequence[ErrorComponent], fields: np.ndarray, name: str, side: int) -> None:
+    """Compare a square area with its shares in the drawn fields."""
+    area = square(side, (SIDE - side) // 2, (SIDE - side) // 2)
     inside = area.fractions.indices
     p = MAPS[name].ravel()[inside]
-    shares = (ndtri(p)[:, None] + fields[inside] > 0).mean(axis=0)
+    shares = drawn_shares(p, fields[inside])
     band = share_band(MAPS[name], area, components)
     assert band.share["a"] == pytest.approx(p.mean())
     off = (shares - shares.mean()) ** 2
     noise = off.std() / np.sqrt(len(off) / 2) / max(2 * shares.std(), 1e-9)  # of the spread of the drawn shares
-    assert band.sigma["a"] == pytest.approx(shares.std(), rel=0.01, abs=3.5 * noise + 1e-9)
+    rare = 1e-4 if shares.std() > 0.02 else 0.02  # what happens once in thousands of fields may not have been drawn
+    assert band.sigma["a"] == pytest.approx(shares.std(), rel=0.02, abs=3.5 * noise + rare)
     for minimum in (0.3, 0.5, 0.8, 0.9, 0.95, 0.98):
-        passed = (shares >= minimum - 1e-9).mean()
+        passed = (shares >= minimum - 1e-6).mean()
         noise = np.sqrt(passed * (1 - passed) / len(shares))
         assert pass_probability(band, minimum)["a"] == pytest.approx(passed, abs=0.02 + noise)
     for stated, part in ((band.low["a"], 0.1), (band.high["a"], 0.9)):
         assert (shares < stated - 0.02).mean() - 0.02 <= part <= (shares <= stated + 0.02).mean() + 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.hypothesis
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "fuzz", reason="minutes long: make fuzz runs it")
+@pytest.mark.parametrize("distances", [(50,), (13,), (120,), (50, 500), (13, 500)], ids=str)
+def test_many_drawn_fields_agree_within_two_points(distances: tuple[int, ...]) -> None:
+    """Sizes by probabilities by minima; 20,000 fields, whose own error is below half a point."""
+    components = [ErrorComponent(sigma, reach) for sigma, reach in zip((6.0, 12.0), distances, strict=False)]
+    fields = drawn_fields(components, SIDE, 20_000)
+    mixed = ndtr(1.0 + np.random.default_rng(7).standard_normal((12, 12)).repeat(5, axis=0).repeat(5, axis=1))
+    wrong = []
+    for p in (*(np.full(GRID.shape, even) for even in (0.5, 0.8, 0.95, 0.99)), mixed, *MAPS.values()):
+        for side in (1, 2, 4, 8, 10, 15, 20, 30, 45, 60):
+            area = square(side, (SIDE - side) // 2, (SIDE - side) // 2)
+            inside = area.fractions.indices
+            shares, band = drawn_shares(p.ravel()[inside], fields[inside]), share_band(p, area, components)
+            for minimum in (0.5, 0.8, 0.95, 0.98):
+                passed, stated = (shares >= minimum - 1e-6).mean(), pass_probability(band, minimum)["a"]
+                if abs(passed - stated) > 0.02:
+                    wrong.append((side, p.flat[inside].mean(), minimum, passed, stated))
+    assert wrong == []
 
 
 # ---------------------------------------------------------------- properties
@@ -188,7 +240,7 @@ def test_pass_probability_falls_as_more_is_asked(values: list[float]) -> None:
     assert band.low["a"] <= band.high["a"]
 
 
-@pytest.mark.parametrize(("components", "within"), [(URBAN, 0.002), ([ErrorComponent(6.0, 13.0)], 0.02)])
+@pytest.mark.parametrize(("components", "within"), [(URBAN, 0.003), ([ErrorComponent(6.0, 13.0)], 0.03)])
 @pytest.mark.parametrize("patch", [1, 5])
 def test_wide_windows_in_blocks_agree_with_single_pixels(components: Sequence[ErrorComponent], within: float,
                                                          patch: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +250,7 @@ def test_wide_windows_in_blocks_agree_with_single_pixels(components: Sequence[Er
     inside = np.hypot(*(np.mgrid[:150, :200] - np.array([75, 100])[:, None, None])) < 74
     area = one_area(inside, grid)
     blocks = share_band(p, area, components).sigma["a"]
-    monkeypatch.setattr("siteplan.gaps.error_field._CELLS", 1000)
+    monkeypatch.setattr("siteplan.gaps.certainty.error_field._CELLS", 200)
     single = share_band(p, area, components).sigma["a"]
     assert blocks != single
     assert blocks == pytest.approx(single, rel=within)

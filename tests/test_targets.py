@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from siteplan.errors import ModelError
-from siteplan.gaps.targets import Target, load_targets, shortfall
+from siteplan.gaps.progress.targets import Target, load_targets, shortfall
 from siteplan.tables import read_table
 
 BY = dt.date(2024, 12, 31)

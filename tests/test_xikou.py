@@ -17,11 +17,12 @@ import rasterio
 import shapely
 
 from siteplan.datums import to_wgs84
+from siteplan.gaps import Target, load_rules
 from siteplan.params import StudyParams
 
 ROOT = Path(__file__).resolve().parents[1]
 CITY = ROOT / "data" / "xikou"
-CSV_LAYERS = ("poles", "facilities", "village_points", "population", "measurements", "complaints")
+CSV_LAYERS = ("poles", "facilities", "village_points", "zone_points", "population", "measurements", "complaints")
 
 
 def csv_rows(name: str) -> pd.DataFrame:
@@ -52,7 +53,7 @@ def layer_table(name: str) -> pd.DataFrame:
 def test_files_are_the_ones_that_were_made() -> None:
     with (CITY / "manifest.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 19
+    assert len(rows) == 20
     for row in rows:
         assert int(row["bytes"]) < 3e6, row["file"]
         assert hashlib.sha256((CITY / row["file"]).read_bytes()).hexdigest() == row["sha256"], row["file"]
@@ -67,7 +68,7 @@ def test_study_file_names_every_layer_and_says_synthetic() -> None:
     assert set(params.layers) == {
         "boundary", "buildings", "ground", "poles", "facilities", "villages", "village_points", "zones", "stations",
         "population", "towns", "counties", "roads", "rail", "water", "complaints", "measurements", "works",
-        "planned_buildings", "units", "parcels", "restricted"}
+        "planned_buildings", "units", "parcels", "restricted", "zone_points", "fibre"}
     assert params.gaps.village_rule == "village_miit_2025"
     assert all("合成" in (CITY / name).read_text("utf-8") for name in ("README.md", "study.toml"))
 
@@ -77,7 +78,8 @@ def test_study_file_names_every_layer_and_says_synthetic() -> None:
     ("villages", 36, 36), ("village_points", 180, 240), ("zones", 14, 14), ("stations", 200, 250),
     ("population", 1500, 3000), ("towns", 8, 8), ("counties", 2, 2), ("roads", 500, 1500), ("rail", 1, 3),
     ("water", 6, 12), ("complaints", 150, 150), ("measurements", 4800, 5500), ("works", 25, 25),
-    ("planned_buildings", 30, 30), ("units", 38, 46), ("parcels", 1300, 1700), ("restricted", 6, 12)])
+    ("planned_buildings", 30, 30), ("units", 38, 46), ("parcels", 1300, 1700), ("restricted", 6, 12), ("fibre", 30, 60),
+    ("zone_points", 10, 14)])
 def test_layer_holds_about_what_the_readme_says(layer: str, low: int, high: int) -> None:
     assert low <= len(layer_table(layer)) <= high
 
@@ -154,6 +156,68 @@ def test_stations_cover_two_generations_and_three_operators() -> None:
     assert set(stations["制式"].dropna()) == {"5G", "4G"}
     assert set("、".join(stations["服务运营商"]).split("、")) == {"移动", "电信", "联通", "广电"}
     assert set(csv_rows("measurements")["小区编号"]) <= set(stations["小区编号"])
+
+
+def test_targets_and_rules_of_the_study_are_known() -> None:
+    params = study()
+    targets = {key: Target(id=key, **entry) for key, entry in params.targets.items()}
+    assert {target.measure for target in targets.values()} == {"village_rate", "full_coverage", "site_quota"}
+    assert {target.rule for target in targets.values()} - {None} <= set(load_rules())
+    assert set(params.gaps.zone_rules.values()) <= set(load_rules())
+    assert set(params.gaps.zone_rules) <= set(layer_table("zones")["区域类型"])
+    asked = {word for target in targets.values() for word in target.zone_types}
+    assert asked <= set(layer_table("zones")["区域类型"])
+
+
+def test_some_villages_report_no_access_and_some_nothing() -> None:
+    villages = layer_table("villages")
+    for head in ("是否通4G", "是否通光纤"):
+        words = villages[head].fillna("").value_counts()
+        assert set(words.index) == {"是", "否", ""}
+        assert 2 <= words["否"] <= 4
+        assert 2 <= words[""] <= 4
+    zones = layer_table("zones")
+    resettled = zones["区域类型"].str.contains("安置")
+    assert zones.loc[~resettled, ["是否通4G", "是否通光纤"]].isna().all(axis=None)
+    assert zones.loc[resettled, "是否通4G"].isna().sum() == 1
+
+
+def test_fibre_leads_to_most_village_committees_and_follows_roads() -> None:
+    fibre = layer_table("fibre")
+    roads = layer_table("roads")
+    away = shapely.distance(shapely.line_interpolate_point(fibre.geometry.to_numpy(), 0.5, normalized=True),
+                            roads.geometry.union_all())
+    assert away.max() < 3.0
+    committees = csv_rows("village_points").query("点位类型 == '村委会'")
+    places = gpd.GeoSeries(gpd.points_from_xy(committees["经度"].astype(float), committees["纬度"].astype(float)),
+                           index=committees["行政村代码"], crs=4326).to_crs(4547)
+    near = places.distance(fibre.geometry.union_all()) <= 500.0
+    assert (~near).sum() == 4
+    says_no = layer_table("villages").set_index("行政村代码")["是否通光纤"] == "否"
+    assert (near & says_no).sum() == 1, "the trunk passes one village that has no access"
+
+
+def test_key_points_lie_in_their_zones() -> None:
+    points = csv_rows("zone_points")
+    zones = layer_table("zones").to_crs(4326).set_index("区域编号").geometry
+    places = gpd.points_from_xy(points["经度"].astype(float), points["纬度"].astype(float))
+    assert points["点位编号"].is_unique
+    assert points["所属区域编号"].nunique() == 3
+    assert all(zones[zone].contains(place) for zone, place in zip(points["所属区域编号"], places, strict=True))
+
+
+def test_new_facts_are_filled_in_as_a_bureau_would() -> None:
+    stations = layer_table("stations")
+    opened = pd.to_datetime(stations["开通日期"])
+    assert 0 < opened.isna().sum() < 25
+    year = opened.dt.year.groupby(stations["制式"]).agg(["min", "max"])
+    assert year.loc["4G", "max"] <= 2019 < year.loc["5G", "min"]
+    projects = layer_table("planned_buildings")
+    assert set(projects["备案状态"].dropna()) == {"已备案", "未备案", "办理中"}
+    assert projects["竣工日期"].isna().sum() == 3
+    buildings = layer_table("buildings").dropna(subset=["有无室分"])
+    assert set(buildings["有无室分"]) == {"有", "无"}
+    assert set(buildings["用途"]) <= {"公共服务", "商业", "办公"}
 
 
 def test_every_planted_fault_is_in_its_file() -> None:

@@ -14,12 +14,12 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import faults, layers, people, places, radio_layers, writers
+from generator import faults, layers, people, places, progress, radio_layers, writers
 from generator.city import build_city
 
 GENERATED = (
     "boundary.geojson", "buildings_xixi.gpkg", "buildings_xidong.gpkg", "ground.tif", "poles.csv", "facilities.csv", "villages.shp", "villages.shx",
-    "villages.dbf", "villages.prj", "village_points.csv", "zones.gpkg", "stations.xlsx", "population.csv",
+    "villages.dbf", "villages.prj", "village_points.csv", "zones.gpkg", "zone_points.csv", "stations.xlsx", "population.csv",
     "basemap.gpkg", "planning.gpkg", "complaints.csv", "measurements.csv", "planted_faults.csv",
 )
 
@@ -35,7 +35,7 @@ def write_city(folder: Path) -> None:
     masts = radio_layers.build_masts(city)
     stations = radio_layers.station_table(masts)
     buildings, found = faults.building_table(city)
-    spoiled_stations, more = faults.spoil_stations(stations)
+    spoiled_stations, more = faults.spoil_stations(progress.dated_stations(stations))
     tables, rest = faults.spoil_csv_tables(
         people.pole_table(city), places.facility_table(city, venues), people.population_table(city),
         radio_layers.drive_test(city, stations, masts), radio_layers.complaint_table(city, stations, masts), points)
@@ -52,6 +52,7 @@ def write_city(folder: Path) -> None:
     writers.write_gbk_shapefile(layers.village_layer(city), folder / "villages.shp")
     writers.write_csv(points, folder / "village_points.csv", "utf-8-sig")
     writers.write_gpkg(layers.zone_layer(city), folder / "zones.gpkg", "重点区域")
+    writers.write_csv(progress.zone_point_table(city), folder / "zone_points.csv", "utf-8-sig")
     writers.write_xlsx(spoiled_stations, folder / "stations.xlsx", "工参表",
                        ["合成数据：站址、运营商分工、参数均为虚构。", "经度、纬度为 WGS 84；挂高为天线挂高；功率为机顶总功率。"])
     writers.write_csv(population, folder / "population.csv", "utf-8-sig")

@@ -35,6 +35,7 @@ from siteplan._kernels._nouns import (
     Servers,
     empty_servers,
 )
+from siteplan._kernels._pairs import sight_of_pairs
 from siteplan._kernels._profiles import exact_sight, exact_terrain
 from siteplan._kernels._radiate import add_mast, attenuation, knife_edge_db, path_row, power_units
 from siteplan._kernels._reach import point_loss, reach_mast
@@ -47,5 +48,5 @@ __all__ = [
     "Mast", "Pixels", "Sectors", "Servers", "add_mast", "attenuation", "build_disc", "copy_window", "decode_keys",
     "empty_servers", "exact_sight", "exact_terrain", "exact_visible", "fill_sinr", "fuse_windows", "knife_edge_db",
     "lend_sight", "merge_servers", "nearest_open", "path_row", "point_loss", "point_sight", "point_space",
-    "power_units", "reach_mast", "steps_outwards", "sweep_sight", "sweep_terrain",
+    "power_units", "reach_mast", "sight_of_pairs", "steps_outwards", "sweep_sight", "sweep_terrain",
 ]

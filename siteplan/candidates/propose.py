@@ -10,6 +10,7 @@ from siteplan.candidates import facilities, poles, roofs, stations
 from siteplan.candidates.context import CandidateContext
 from siteplan.candidates.refuse import (
     far_from_gap,
+    gap_distance_m,
     inside_polygons,
     nearest_distance,
     outside_boundary,
@@ -29,8 +30,8 @@ def _masts_with_5g(existing: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
 
 
-def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame
-                     ) -> gpd.GeoDataFrame:
+def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame,
+                     to_gap_m: np.ndarray) -> gpd.GeoDataFrame:
     """Rules of place: boundary, ground, restricted areas, too near a 5G mast, no gap around."""
     if sites.empty:
         return sites
@@ -47,7 +48,7 @@ def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existin
     sites = refuse(sites, macro & (nearest_distance(sites, _masts_with_5g(existing)) < limit), f"距现有5G宏站不足{limit:g}米")
     radius = np.where(macro, context.params.gap_radius_macro_m, context.params.gap_radius_micro_m)
     reasons = [f"{distance:g}米内没有覆盖空洞" for distance in radius]
-    return refuse(sites, far_from_gap(sites, context.gap, context.surface, radius), reasons)
+    return refuse(sites, far_from_gap(sites, to_gap_m, context.surface, radius), reasons)
 
 
 def _refuse_crowded(sites: gpd.GeoDataFrame, order: np.ndarray, spacing_m: float, what: str) -> gpd.GeoDataFrame:
@@ -112,11 +113,12 @@ def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
         best tier (1), private housing the last.
     """
     existing = stations.existing_sites(context)
-    lamp = _refuse_by_place(poles.propose(context), context, existing)
+    to_gap_m = gap_distance_m(context.gap, context.surface)
+    lamp = _refuse_by_place(poles.propose(context), context, existing, to_gap_m)
     lamp = _refuse_crowded(lamp, poles.thinning_order(context), context.params.pole_spacing_m, "与更优灯杆间距")
-    roof = _refuse_by_place(roofs.propose(context), context, existing)
+    roof = _refuse_by_place(roofs.propose(context), context, existing, to_gap_m)
     roof = _refuse_crowded(roof, roofs.thinning_order(roof), context.params.roof_spacing_m, "与更优楼顶间距")
-    others = [_refuse_by_place(kind.propose(context), context, existing) for kind in (facilities, stations)]
+    others = [_refuse_by_place(kind.propose(context), context, existing, to_gap_m) for kind in (facilities, stations)]
     parts = [part for part in (existing, *others, lamp, roof) if len(part)]
     if not parts:
         return existing

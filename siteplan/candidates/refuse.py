@@ -36,7 +36,8 @@ def inside_polygons(sites: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.Seri
     solid = areas[areas.geometry.geom_type.isin(["Polygon", "MultiPolygon"])].sort_index()
     if solid.empty or sites.empty:
         return names
-    point, polygon = solid.geometry.sindex.query(sites.geometry.to_numpy(), predicate="within")
+    # the polygons are the ones to prepare: they are few, and each is asked about many points
+    polygon, point = sites.geometry.sindex.query(solid.geometry.to_numpy(), predicate="contains")
     first = pd.Series(polygon).groupby(point).min()
     label = solid["name"].astype("str").where(solid["name"].notna(), solid.index.astype("str")).to_numpy()
     names.iloc[first.index.to_numpy()] = label[first.to_numpy()]
@@ -52,15 +53,21 @@ def nearest_distance(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.nd
     return distance
 
 
-def far_from_gap(sites: gpd.GeoDataFrame, gap: np.ndarray, surface: Surface, radius_m: np.ndarray) -> np.ndarray:
-    """Sites with no gap pixel within their planning radius."""
+def gap_distance_m(gap: np.ndarray, surface: Surface) -> np.ndarray:
+    """Distance of every pixel to the nearest gap pixel, m; infinite where there is none."""
     if not gap.any():
-        return np.ones(len(sites), dtype=bool)
-    distance = ndimage.distance_transform_edt(~gap) * surface.pixel_m
+        return np.full(gap.shape, np.inf)
+    distance: np.ndarray = ndimage.distance_transform_edt(~gap)
+    distance *= surface.pixel_m
+    return distance
+
+
+def far_from_gap(sites: gpd.GeoDataFrame, distance_m: np.ndarray, surface: Surface, radius_m: np.ndarray) -> np.ndarray:
+    """Sites with no gap pixel within their planning radius; ``distance_m`` is :func:`gap_distance_m`."""
     rows, cols = pixel_of(surface.geobox, sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy())
     on = inside(surface.geobox, rows, cols)
     far = np.ones(len(sites), dtype=bool)
-    far[on] = distance[rows[on], cols[on]] > radius_m[on]
+    far[on] = distance_m[rows[on], cols[on]] > radius_m[on]
     return far
 
 

@@ -108,8 +108,9 @@ def merge_coverage(a: Coverage, b: Coverage) -> Coverage:
     _check_pair(a, b)
     spectrum, to_a, to_b = join_spectra(a.spectrum, b.spectrum)
     power = np.zeros((len(spectrum.carriers), *a.geobox.shape), np.int64)
-    power[to_a] += a.power
-    power[to_b] += b.power
+    for part, to in ((a, to_a), (b, to_b)):
+        for carrier, at in enumerate(to.tolist()):
+            power[at] += part.power[carrier]
     overlap = spectrum.overlap()
     alone = set(to_a[~overlap[np.ix_(to_a, to_b)].any(axis=1)].tolist())  # carriers of a that b leaves undisturbed
     networks, layers = _united(a, b), []
@@ -142,8 +143,7 @@ def _check_pair(a: Coverage, b: Coverage) -> None:
 
 def _numbers(layer: Layer) -> NDArray[np.int32]:
     """Numbers of the sectors that serve anywhere."""
-    found = np.unique(layer.server)
-    return found[found >= 0]
+    return np.flatnonzero(np.bincount(layer.server.ravel() + 1)[1:]).astype(np.int32)
 
 
 def _together(a: Layer | None, b: Layer | None, offset: int) -> Layer:

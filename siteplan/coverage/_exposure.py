@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
@@ -47,6 +48,11 @@ class Exposure:
     pairs: pd.DataFrame
     has_buildings: bool
     rules: ExposureRules
+
+    @cached_property
+    def _said(self) -> pd.DataFrame:
+        """:func:`site_exposure`, which every deliverable asks for."""
+        return _said_of_sites(self)
 
     def counts(self) -> dict[str, int]:
         """Numbers for the indicators: buildings screened near proposed sites, and how many are told of what."""
@@ -99,6 +105,11 @@ def site_exposure(exposure: Exposure) -> pd.DataFrame:
     >>> site_exposure(Exposure(sectors, _no_pairs(rules), True, rules)).loc["A", ["state", "flag"]].tolist()
     ['none', '筛查范围内没有敏感建筑']
     """
+    return exposure._said.copy()
+
+
+def _said_of_sites(exposure: Exposure) -> pd.DataFrame:
+    """Table of :func:`site_exposure`."""
     sectors, pairs = (table[table["site_status"] == "proposed"] for table in (exposure.sectors, exposure.pairs))
     met = {str(site_id): group for site_id, group in pairs.groupby("site_id", sort=False)}
     said = {site_id: _site_words(met.get(site_id), exposure) for site_id in sorted(set(sectors["site_id"].astype(str)))}

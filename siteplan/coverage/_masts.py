@@ -17,7 +17,7 @@ from siteplan.constants import EARTH_RADIUS_EFFECTIVE_M
 from siteplan.coverage._antennas import pattern_tables
 from siteplan.coverage._calibration import Calibration, calibrated_power_dbm, holds_for
 from siteplan.coverage._equipment import Equipment
-from siteplan.coverage._losses import calibrated_losses, ring_losses
+from siteplan.coverage._losses import RingTerms, calibrated_losses, ring_losses, ring_terms
 from siteplan.coverage._models import MODEL_NAMES, models_of
 from siteplan.coverage._sectors import PLANNED
 from siteplan.coverage._spectrum import Spectrum, spectrum_of
@@ -203,6 +203,8 @@ class LossTables:
                  has_clutter: bool) -> None:
         self._params, self._calibration, self._pixel_m, self._clutter = params, calibration, pixel_m, has_clutter
         self._known: dict[tuple[int, float, float, int, bool], Losses] = {}
+        self._distance_m: dict[int, NDArray[np.float64]] = {}
+        self._terms: dict[tuple[int, int], RingTerms] = {}
         self._lock = Lock()
 
     def of(self, masts: Masts, i: int) -> Losses:
@@ -211,13 +213,29 @@ class LossTables:
                bool(masts.calibrated[i]))
         found = self._known.get(key)
         if found is None:
-            distance_m = disc_of(key[3]).distance * self._pixel_m
+            distance_m = self._distances(key[3])
             if self._calibration is not None and key[4]:
                 found = calibrated_losses(self._calibration, key[1], key[2], distance_m, self._params)
             else:
-                found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, self._clutter, self._params)
+                found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, self._clutter, self._params,
+                                    self._terms_of(key[0], key[3]))
             with self._lock:
                 self._known[key] = found
                 while sum(table.path_db.size for table in self._known.values()) > KEPT_VALUES and len(self._known) > 1:
                     del self._known[next(iter(self._known))]
+        return found
+
+    def _distances(self, radius: int) -> NDArray[np.float64]:
+        """Distance of every ring of a reach, m."""
+        found = self._distance_m.get(radius)
+        if found is None:
+            found = self._distance_m[radius] = disc_of(radius).distance * self._pixel_m
+        return found
+
+    def _terms_of(self, model: int, radius: int) -> RingTerms:
+        """What masts of one model and reach share."""
+        found = self._terms.get((model, radius))
+        if found is None:
+            found = ring_terms(MODEL_NAMES[model], self._distances(radius), self._clutter, self._params)
+            self._terms[model, radius] = found
         return found

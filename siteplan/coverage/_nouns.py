@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,7 +144,7 @@ class Coverage:
         if technology not in self._best:
             parts = {id(layer): layer for network, layer in zip(self.networks, self.layers, strict=True)
                      if network.technology == technology}
-            self._best[technology] = reduce(_better, parts.values()) if parts else self._nothing()
+            self._best[technology] = _strongest(list(parts.values())) if parts else self._nothing()
         return self._best[technology]
 
     @cached_property
@@ -164,19 +165,21 @@ class Coverage:
                      None if inside is None else empty, inside)
 
 
-def _better(a: Layer, b: Layer) -> Layer:
-    """The stronger of two networks at every pixel; equal signals go to the lower server number."""
-    take = (b.rsrp_dbm > a.rsrp_dbm) | (np.isnan(a.rsrp_dbm) & ~np.isnan(b.rsrp_dbm))
-    take |= (b.rsrp_dbm == a.rsrp_dbm) & (b.server < a.server)
-    def chosen(name: str) -> Any:
-        return np.where(take, getattr(b, name), getattr(a, name))
-
-    probability = np.maximum(a.probability, b.probability)
-    return Layer(
-        chosen("rsrp_dbm"), chosen("server"), probability, chosen("second_rsrp_dbm"), chosen("second_server"),
-        chosen("servers_above"), chosen("sinr_db"), greater(a.indoor_rsrp_dbm, b.indoor_rsrp_dbm),
-        greater(a.indoor_probability, b.indoor_probability),
-    )
+def _strongest(parts: Sequence[Layer]) -> Layer:
+    """The strongest of networks at every pixel; equal signals go to the lower server number."""
+    first, *others = parts
+    if not others:
+        return first
+    best = Layer._make(None if part is None else part.copy() for part in first)
+    for other in others:
+        take = (other.rsrp_dbm > best.rsrp_dbm) | (np.isnan(best.rsrp_dbm) & ~np.isnan(other.rsrp_dbm))
+        take |= (other.rsrp_dbm == best.rsrp_dbm) & (other.server < best.server)
+        for name in ("rsrp_dbm", "server", "second_rsrp_dbm", "second_server", "servers_above", "sinr_db"):
+            np.copyto(getattr(best, name), getattr(other, name), where=take)
+        np.maximum(best.probability, other.probability, out=best.probability)
+        best = best._replace(indoor_rsrp_dbm=greater(best.indoor_rsrp_dbm, other.indoor_rsrp_dbm),
+                             indoor_probability=greater(best.indoor_probability, other.indoor_probability))
+    return best
 
 
 def greater(a: Floats | None, b: Floats | None) -> Floats | None:

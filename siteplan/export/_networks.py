@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from siteplan.gaps.areas import percent_down
+from siteplan.gaps.judging.areas import percent_down
 from siteplan.plan import Plan
 
 SHEET = "分运营商"

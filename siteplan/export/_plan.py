@@ -17,6 +17,7 @@ import pandas as pd
 from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
 from siteplan.export._exposure import site_states, write_exposure_csv
+from siteplan.export._indicators import write_indicators
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
 from siteplan.export._staging import write_files
@@ -25,6 +26,8 @@ from siteplan.export._workbook import write_csv
 from siteplan.plan import Plan
 
 STATUS_ZH = {"existing": "现状", "candidate": "备选", "proposed": "规划", "refused": "不可用"}
+PLACED = ("indoor_gaps", "stretches", "complaints", "hot_spots", "indoor_buildings")
+"""Results with a place, layers of ``gaps.gpkg`` beside the gap areas."""
 Writer = Callable[[Plan, Path], Any]
 
 
@@ -106,8 +109,9 @@ def _write_candidates(plan: Plan, path: Path) -> None:
 
 
 def _write_gaps(plan: Plan, path: Path) -> None:
-    write_geopackage({"gaps_after": _noticed(plan, plan.gaps_after),
-                      "gaps_before": _noticed(plan, plan.gaps_before)}, path)
+    placed = {name: plan.results[name] for name in PLACED if name in plan.results}
+    layers = {"gaps_after": plan.gaps_after, "gaps_before": plan.gaps_before, **placed}
+    write_geopackage({name: _noticed(plan, gpd.GeoDataFrame(table)) for name, table in layers.items()}, path)
 
 
 def _write_areas(plan: Plan, path: Path) -> None:
@@ -154,7 +158,7 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("areas.gpkg", _write_areas),
     ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.villages)).reset_index(), path)),
     ("zones.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.zones)).reset_index(), path)),
-    ("exposure.csv", write_exposure_csv), ("ledger.xlsx", write_ledger),
+    ("exposure.csv", write_exposure_csv), ("indicators.xlsx", write_indicators), ("ledger.xlsx", write_ledger),
     ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )

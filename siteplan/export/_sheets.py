@@ -1,4 +1,4 @@
-"""The workbook ``ledger.xlsx``: venues to open by department, areas, exposure screening, and the input ledger."""
+"""The workbook ``ledger.xlsx``: venues to open by department, exposure screening, and the input ledger."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import pandas as pd
 from siteplan.export._check import add_ledger_sheets
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._exposure import SITE_HEAD, SITE_MARKS, add_exposure_sheets, site_states
-from siteplan.export._networks import HEAD, SHEET, network_notes, network_rows
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
-from siteplan.gaps import VERDICT_ZH
-from siteplan.gaps.areas import percent_down
 from siteplan.plan import Plan
 from siteplan.venues import load_venues
 
@@ -46,24 +43,6 @@ def venue_rows(plan: Plan) -> list[list[Any]]:
     return rows
 
 
-AREA_HEAD = ["代码", "名称", "所属/类型", "规则", "面积(公顷)", "需求", "现状面积覆盖率", "规划后面积覆盖率", "现状需求覆盖率",
-             "规划后需求覆盖率", "现状结论", "规划后结论", "现状原因", "规划后原因"]
-
-
-def area_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
-    """Villages or key zones with verdicts in words; shares in percent, rounded down to a tenth."""
-    rows = []
-    for code, row in table.iterrows():
-        group = " ".join(str(row[name]) for name in ("county", "town", "zone_type", "grade")
-                         if name in table.columns and isinstance(row[name], str))
-        shares = [percent_down(row[f"{kind}_share_{state}"]) if row[f"{kind}_share_{state}"] >= 0
-                  else "无数据" for kind in ("area", "demand") for state in ("before", "after")]
-        rows.append([code, row["name"], group, row["rule"], round(row["area_m2"] / 1e4, 1), round(row["demand"], 0),
-                     *shares, VERDICT_ZH[row["verdict_before"]], VERDICT_ZH[row["verdict_after"]],
-                     row["reason_before"], row["reason_after"]])
-    return rows
-
-
 CODED = ("must_open", "must_be_free", "kind", "mount", "build")
 VENUE_HEAD = ["序号", "主管部门", "权属单位", "场所名称", "场所类别", "优先级", "应当开放", "免费开放", "站型", "建设方式", "建设性质",
               "县区", "镇街", "经度", "纬度", "挂高(米)", "投资估算(元)", "新增服务需求", "入选次序", "入选理由", SITE_HEAD, "站址编号"]
@@ -86,7 +65,7 @@ def department_rows(plan: Plan) -> list[list[Any]]:
 
 
 def write_ledger(plan: Plan, path: Path) -> None:
-    """Write the workbook: 开放台账, 部门汇总, 分运营商, 行政村, 重点区域, 电磁环境筛查, 扇区达标距离, 数据问题清单, 输入文件.
+    """Write the workbook: 开放台账, 部门汇总, 电磁环境筛查, 扇区达标距离, 数据问题清单, 输入文件.
 
     Text is never taken for a formula or a link.
     """
@@ -98,12 +77,6 @@ def write_ledger(plan: Plan, path: Path) -> None:
               venue_marks(plan), pages=2)
     add_sheet(book, "部门汇总", ["主管部门", "站址数", "其中应当开放", "其中免费开放", "投资估算(元)", "新增服务需求"],
                department_rows(plan), notes, {})
-    add_sheet(book, SHEET, HEAD, network_rows(plan.indicators), [*notes, *network_notes(plan)],
-              {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
-    for name, table in (("行政村", plan.villages), ("重点区域", plan.zones)):
-        if len(table):
-            unit = f"需求单位:{plan.study['demand_zh']};覆盖率为百分数,按覆盖概率均值,向下取到0.1"
-            add_sheet(book, name, AREA_HEAD, area_rows(table), [*notes, unit], {12: 36, 13: 36})
     if plan.exposure is not None:
         add_exposure_sheets(book, plan)
     add_ledger_sheets(book, plan.ledger, plan.inputs, notes)

@@ -1,9 +1,10 @@
-"""Review map: one HTML page of a plan that opens without a network; pictures of a coverage for notebooks and pages."""
+"""Review map: one HTML page of a plan that opens without a network; pictures of coverage and gaps for notebooks."""
 
+from siteplan.maps._gap_plots import plot_gaps
 from siteplan.maps._link_plot import plot_link
 from siteplan.maps._offline import inline_page
 from siteplan.maps._page import render_review_map, write_review_map
 from siteplan.maps._plots import chinese_fonts, plot_comparison, plot_coverage
 
-__all__ = ["chinese_fonts", "inline_page", "plot_comparison", "plot_coverage", "plot_link", "render_review_map",
-           "write_review_map"]
+__all__ = ["chinese_fonts", "inline_page", "plot_comparison", "plot_coverage", "plot_gaps", "plot_link",
+           "render_review_map", "write_review_map"]

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 
-from siteplan.gaps.areas import REST_COVERED
-from siteplan.maps._layers import Json, tier_names
+from siteplan.gaps.judging.areas import REST_COVERED
+from siteplan.maps._layers import tier_names
+from siteplan.maps._result_rows import result_groups, result_rows
+from siteplan.maps._shapes import Json
 from siteplan.maps._texts import (
     DEMAND_NAMES,
     DEMAND_UNITS,
     KINDS,
+    RuleWords,
     as_number,
     as_share,
     as_text,
@@ -37,12 +40,14 @@ def list_indicators(plan: Plan) -> list[Json]:
     Returns
     -------
     list of dict
-        ``label, before, after, note``; rates come with the name of their rule.
+        ``label, before, after, note``; rates come with the name of their rule. Then the tables that open and close,
+        see :func:`~siteplan.maps._result_rows.result_groups`.
     """
-    rows = []
+    rows: list[Json] = []
+    rules = rule_words(plan)
     for label, areas in (("行政村达标", plan.villages), ("重点区域达标", plan.zones)):
         if len(areas):
-            rows.append({"label": label, "note": _rules_of(areas),
+            rows.append({"label": label, "note": _rules_of(areas, rules),
                          **{state: _passed(areas, state) for state in ("before", "after")}})
     name, unit = DEMAND_NAMES.get(plan.demand_kind, "需求"), DEMAND_UNITS.get(plan.demand_kind, "")
     before, after = (covered_demand(plan.demand, state) for state in (plan.before, plan.after))
@@ -52,8 +57,9 @@ def list_indicators(plan: Plan) -> list[Json]:
         rows.append({"label": "面积覆盖率", **_shares(plan, "area_share", None, None), "note": "覆盖概率均值,任一5G网络"})
     rows += _indoor_rows(plan)
     rows.append({"label": "覆盖空洞", "before": _hectares(plan.gaps_before), "after": _hectares(plan.gaps_after),
-                 "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"})
-    return rows
+                 "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"
+                         f"{_gap_kinds(plan)}"})
+    return [*rows, *result_rows(plan), *result_groups(plan)]
 
 
 def _indoor_rows(plan: Plan) -> list[Json]:
@@ -125,7 +131,7 @@ def list_statements(plan: Plan) -> list[str]:
     out = [
         *predicted, *(f"{sentence}。" for sentence in describe_model(plan)), f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
         f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为{_sigma_meaning(plan)};空洞指{_gap_meaning(plan)}的区域。",
-        *_calibration_statements(plan), *_exposure_statements(plan), *notices,
+        *_band_statements(plan), *_calibration_statements(plan), *_exposure_statements(plan), *notices,
     ]
     if study.get("map_approval_no"):
         out.append(f"审图号:{as_text(study['map_approval_no'])}")
@@ -196,6 +202,13 @@ def _sigma_meaning(plan: Plan) -> str:
     return f"阴影衰落{error}"
 
 
+def _band_statements(plan: Plan) -> list[str]:
+    """What the band of an area's share and its probability of passing are; nothing where the areas have none."""
+    if not any("share_low_after" in areas for areas in (plan.villages, plan.zones)):
+        return []
+    return ["覆盖率80%区间和达标概率由预测误差推算,相邻位置的误差相关;达标结果只按预测值判定。"]
+
+
 def _calibration_statements(plan: Plan) -> list[str]:
     """Which calibration the coverage comes from and what it does not hold for; that there is none, or why not."""
     lines = _calibration_lines(plan)
@@ -246,9 +259,8 @@ def _passed(areas: gpd.GeoDataFrame, state: str) -> str:
     return f"{int((verdicts == 'pass').sum())}/{len(areas)}"
 
 
-def _rules_of(areas: gpd.GeoDataFrame) -> str:
+def _rules_of(areas: gpd.GeoDataFrame, rules: Mapping[str, RuleWords]) -> str:
     """Names of the rules that judged these areas, and how many could not be judged."""
-    rules = rule_words()
     names = [rule_name(rule, rules) for rule in sorted(set(areas["rule"].dropna().astype(str)))]
     reasons = areas.loc[areas["verdict_after"] == "not_assessable", "reason_after"].astype("str")
     if len(reasons) and reasons.str.contains(REST_COVERED, regex=False).all():
@@ -261,6 +273,16 @@ def _rules_of(areas: gpd.GeoDataFrame) -> str:
 def _gap_meaning(plan: Plan) -> str:
     limit = _settings(plan.parameters, "gaps").get("gap_probability")
     return f"覆盖概率低于 {100 * float(limit):g}%" if limit is not None else "覆盖概率不足"
+
+
+def _gap_kinds(plan: Plan) -> str:
+    """How many of the gap areas are populated, and how many as planned are too small for the list."""
+    told = ""
+    if all("gap_type" in gaps for gaps in (plan.gaps_before, plan.gaps_after)):
+        counts = [int((gaps["gap_type"] == "populated").sum()) for gaps in (plan.gaps_before, plan.gaps_after)]
+        told = f",其中聚居 {counts[0]} → {counts[1]} 处"
+    small = plan.indicators.get("after", {}).get("gap_small_count")
+    return told + (f";规划后另有 {small} 处过小,未列" if small else "")
 
 
 def _settings(parameters: Mapping[str, Any], table: str) -> Mapping[str, Any]:

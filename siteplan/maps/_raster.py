@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -55,9 +56,22 @@ def draw_classes(classes: np.ndarray, geobox: GeoBox, palette: Sequence[tuple[in
     if classes.shape != tuple(geobox.shape):
         raise ValueError(f"array of shape {classes.shape} on a GeoBox of shape {tuple(geobox.shape)}")
     from rasterio.enums import Resampling
-    from rasterio.warp import calculate_default_transform, reproject, transform_bounds
+    from rasterio.warp import reproject
 
-    rows, cols = classes.shape
+    source_crs, transform, (height, width), bounds = _frame(geobox)
+    warped = np.zeros((height, width), np.uint8)
+    reproject(np.ascontiguousarray(classes, np.uint8), warped, src_transform=geobox.affine, src_crs=source_crs,
+              dst_transform=transform, dst_crs=MAP_CRS, resampling=Resampling.nearest, src_nodata=None,
+              init_dest_nodata=False)
+    return Picture(_png_uri(warped, palette), bounds)
+
+
+@lru_cache(maxsize=4)
+def _frame(geobox: GeoBox) -> tuple[str | None, Any, tuple[int, int], tuple[tuple[float, float], tuple[float, float]]]:
+    """CRS of a grid, then transform, shape and corners of its pictures; the pictures of one page share them."""
+    from rasterio.warp import calculate_default_transform, transform_bounds
+
+    rows, cols = geobox.shape
     source_crs = geobox.crs.to_wkt() if geobox.crs is not None else None
     box = geobox.boundingbox
     transform, width, height = calculate_default_transform(
@@ -67,14 +81,10 @@ def draw_classes(classes: np.ndarray, geobox: GeoBox, palette: Sequence[tuple[in
         transform, width, height = calculate_default_transform(
             source_crs, MAP_CRS, cols, rows, left=box.left, bottom=box.bottom, right=box.right, top=box.top,
             resolution=abs(transform.a) * shrink)
-    warped = np.zeros((height, width), np.uint8)
-    reproject(np.ascontiguousarray(classes, np.uint8), warped, src_transform=geobox.affine, src_crs=source_crs,
-              dst_transform=transform, dst_crs=MAP_CRS, resampling=Resampling.nearest, src_nodata=None,
-              init_dest_nodata=False)
     left, top = transform.c, transform.f
     right, bottom = left + transform.a * width, top + transform.e * height
     west, south, east, north = transform_bounds(MAP_CRS, "EPSG:4326", left, bottom, right, top)
-    return Picture(_png_uri(warped, palette), ((south, west), (north, east)))
+    return source_crs, transform, (height, width), ((south, west), (north, east))
 
 
 def shade_ground(ground_m: np.ndarray, pixel_m: float) -> np.ndarray:

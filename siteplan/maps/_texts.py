@@ -6,15 +6,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from siteplan.gaps import VERDICT_ZH
-from siteplan.gaps.areas import percent_down
-from siteplan.tables import read_table
+from siteplan.gaps import VERDICT_ZH, load_rules
+from siteplan.gaps.judging.areas import percent_down
+
+if TYPE_CHECKING:
+    from siteplan.plan import Plan
 
 VERDICTS = VERDICT_ZH
+VERDICT_MARKS = {"pass": "✓", "fail": "✗", "not_assessable": "?"}
 KINDS = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
 BUILDS = {"new": "新建", "reuse": "利旧", "share": "共址"}
 MOUNTS = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
@@ -33,13 +36,26 @@ class RuleWords:
     measure: str
 
 
-def rule_words() -> dict[str, RuleWords]:
-    """Name and measure of every rule of ``tables/rules.toml``, by id.
+def rule_words(plan: Plan | None = None) -> dict[str, RuleWords]:
+    """Sentence and measure of every rule of a plan by id, those of the study with them.
 
+    Parameters
+    ----------
+    plan : Plan, optional
+        Without one, and of a plan that names no rules, those of ``tables/rules.toml``.
+
+    Examples
+    --------
     >>> rule_words()["area_share_95"].measure
     'area_share'
     """
-    return {key: RuleWords(entry["zh"], entry["measure"]) for key, entry in read_table("rules")["rules"].items()}
+    rules = getattr(plan, "rules", None) or load_rules()
+    return {key: RuleWords(rule.zh, rule.measure) for key, rule in rules.items()}
+
+
+def plan_results(plan: Plan) -> Mapping[str, pd.DataFrame]:
+    """The further tables of a plan by name; none where a plan was written before there were any."""
+    return getattr(plan, "results", None) or {}
 
 
 def rule_name(rule: Any, rules: Mapping[str, RuleWords]) -> str:
@@ -93,6 +109,37 @@ def as_share(value: Any) -> str:
     if is_missing(value):
         return VERDICTS["not_assessable"]
     return f"{percent_down(value):.1f}%"
+
+
+def as_chance(value: Any) -> str:
+    """A probability in percent, rounded down; empty when missing. Never 0 % or 100 %.
+
+    >>> as_chance(0.825615), as_chance(1.0), as_chance(0.0), as_chance(float("nan"))
+    ('82.5%', '≥99.9%', '<0.1%', '')
+    """
+    if is_missing(value):
+        return ""
+    if float(value) >= 0.999:
+        return "≥99.9%"
+    return f"{percent_down(value):.1f}%" if float(value) >= 0.001 else "<0.1%"
+
+
+def as_count(value: Any, unit: str = "") -> str:
+    """A whole number with unit; empty when missing or none.
+
+    >>> as_count(3, "件"), as_count(0, "件"), as_count(None)
+    ('3 件', '', '')
+    """
+    return "" if is_missing(value) or float(value) == 0 else as_number(value, unit)
+
+
+def as_day(value: Any) -> str:
+    """A date as ``2024-02-06``; empty when missing.
+
+    >>> as_day(pd.Timestamp("2024-02-06")), as_day(pd.NaT)
+    ('2024-02-06', '')
+    """
+    return "" if is_missing(value) else str(value)[:10]
 
 
 def as_change(before: str, after: str) -> str:

@@ -11,9 +11,15 @@
     not_assessable: { colour: "#5f6b78", mark: "?", text: "无法判定", weight: 1.6, dash: "3 4" }
   };
   /* layers that look the same in every state, and carry no label: built once */
-  var STEADY = ["gained", "existing", "candidates", "refused", "boundary", "counties", "main_roads", "roads", "rail", "water", "relief"];
+  var STEADY = ["gained", "existing", "candidates", "refused", "boundary", "counties", "main_roads", "roads", "rail", "water", "relief",
+    "indoor_gaps", "stretches", "complaints", "indoor_buildings"];
   var POPUP = { minWidth: 290, maxWidth: 360, maxHeight: 430 };
-  var ZONE = "#5e2b97", GAP = "#4a2105", DARK = "#1d2630";
+  var ZONE = "#5e2b97", DARK = "#1d2630", HOT = "#c2003d";
+  /* reasons of gap areas; each has a hatch of its own in page.html */
+  var REASON = { no_site: "#a3005c", terrain: "#14532d", buildings: "#101828", weak: "#3b1fa8", indoor: "#0e7490", "": "#57534e" };
+  var FINDING = { in_gap: "#7a4a12", near_gap: "#c98a3c", operator_gap: "#2563eb", indoor_gap: "#0e7490", no_gap: "#ff1fa5", unknown: "#9aa4af" };
+  var BUILT = { no: "#c8102e", unknown: "#f59e0b", yes: "#7b8490" };
+  var TABS = ["layers", "goals", "sites"];
   var state = "after", on = {}, built = {}, labels = [], numbered = [];
 
   function make(tag, className, text) {
@@ -43,9 +49,9 @@
   }
   function verdictOf(item) { return VERDICT[item[state]] || VERDICT.not_assessable; }
 
-  /* panes, lowest first */
-  ["relief", "water", "signal", "gained", "context", "gaps", "villages", "zones", "candidates", "existing"]
-    .forEach(function (name, k) { map.createPane("sp-" + name).style.zIndex = 210 + 20 * k; });
+  /* panes, lowest first; what lies higher is what the pointer meets: populated gaps before villages, villages before land */
+  ["relief", "water", "signal", "gained", "context", "land", "villages", "zones", "gaps", "indoor", "stretches", "hot", "candidates", "points",
+    "existing"].forEach(function (name, k) { map.createPane("sp-" + name).style.zIndex = 210 + 20 * k; });
   map.createPane("sp-labels").style.zIndex = 590;
   map.getPane("sp-labels").style.pointerEvents = "none";
   var contextCanvas = L.canvas({ pane: "sp-context", padding: 0.3 });
@@ -70,10 +76,11 @@
       var layer = layersOf[name], group = L.featureGroup();
       var order = ["pass", "not_assessable", "fail"];
       layer.items.slice().sort(function (a, b) { return order.indexOf(a[state]) - order.indexOf(b[state]); }).forEach(function (item) {
-        L.geoJSON(item.shape, { pane: "sp-" + (name.split("_")[0]), style: function () { return style(item); } })
+        L.geoJSON(item.shape, { pane: "sp-" + (item.faint ? "land" : name.split("_")[0]), style: function () { return style(item); } })
           .bindTooltip(function () { return card(item.title, layer.fields, item.values); }, { sticky: true, opacity: 1 })
           .addTo(group);
-        if (labelled) { addLabel(group, item, labelled(item)); }
+        var look = labelled ? labelled(item) : null;
+        if (look) { addLabel(group, item, look); }
       });
       return group;
     };
@@ -85,6 +92,16 @@
     L.marker(item.at, { pane: "sp-labels", interactive: false, keyboard: false,
       icon: L.divIcon({ className: "sp-label-holder", html: text, iconSize: [0, 0] }) }).addTo(group);
     labels.push({ node: text, at: L.latLng(item.at), order: look.order, group: group });
+  }
+  function points(name, style) {
+    return function () {
+      var layer = layersOf[name], group = L.featureGroup();
+      layer.items.forEach(function (item) {
+        L.circleMarker(item.at, Object.assign({ pane: "sp-points" }, style(item)))
+          .bindTooltip(function () { return card(item.title, layer.fields, item.values); }, { opacity: 1 }).addTo(group);
+      });
+      return group;
+    };
   }
   function many(name, style) {
     return function () {
@@ -158,7 +175,20 @@ POPUP).addTo(group);
   function zoneStyle(item) {
     return { color: ZONE, weight: 2.4, dashArray: "7 4", fillColor: verdictOf(item).colour, fillOpacity: on.signal ? 0.1 : 0.3 };
   }
-  function gapStyle() { return { color: GAP, weight: 1.4, fillColor: "url(#sp-hatch)", fillOpacity: 1 }; }
+  function gapStyle(item) {
+    var code = item.look in REASON ? item.look : "";
+    return { color: REASON[code], weight: item.faint ? 0.9 : 2.2, opacity: item.faint ? 0.75 : 1,
+      fillColor: "url(#sp-gap-" + (code || "none") + ")", fillOpacity: item.faint ? 0.5 : 1 };
+  }
+  function indoorStyle() { return { color: REASON.indoor, weight: 1, fillColor: REASON.indoor, fillOpacity: 0.55 }; }
+  function stretchStyle() { return { color: HOT, weight: 5, opacity: 0.95 }; }
+  function hotStyle() { return { color: HOT, weight: 2.6, dashArray: "2 5", fillColor: HOT, fillOpacity: 0.12 }; }
+  function complaintStyle(item) {
+    var odd = item.look === "no_gap";
+    return { radius: odd ? 6 : 4.5, color: odd ? FINDING.no_gap : "#fff", weight: odd ? 3 : 1, fillColor: odd ? "#fff" : FINDING[item.look] || FINDING.unknown,
+      fillOpacity: 0.95 };
+  }
+  function buildingStyle(item) { return { radius: 5, color: DARK, weight: 1.2, fillColor: BUILT[item.look], fillOpacity: 1 }; }
   function candidateStyle(tier) {
     return { radius: 4.5, color: "#3a0022", weight: 0.8, fillColor: tierColour(tier), fillOpacity: 0.95 };
   }
@@ -187,6 +217,20 @@ POPUP).addTo(group);
     return layersOf.tiers.map(function (t) { return [swatch(kind, tierColour(t.tier), "#3a0022"), t.name]; });
   }
 
+  function gapLegend() {
+    var items = layersOf["gaps_" + state].items;
+    var pairs = layersOf.reasons.filter(function (r) { return items.some(function (item) { return item.look === r[0]; }); })
+      .map(function (r) { return [swatch("area", "url(#sp-gap-" + (r[0] || "none") + ")", REASON[r[0]]), r[1]]; });
+    if (items.some(function (item) { return item.faint; })) { pairs.push([make("b", "", ""), "粗边:聚居;浅色:零散土地"]); }
+    return pairs;
+  }
+  function countOf(name, unit) {
+    return function () {
+      var layer = layersOf[name], shown = layer.items.length, total = layer.total === undefined ? shown : layer.total;
+      return shown < total ? "显示 " + shown + " / 共 " + total + " " + unit : total + " " + unit;
+    };
+  }
+
   /* every layer once: id, name, on at the start, builder, legend, count, states */
   var context = layersOf.context, roadGrey = "#6f7a86";
   var groups = [
@@ -195,9 +239,33 @@ POPUP).addTo(group);
         return data.signal.map(function (c) { return [swatch("area", c.colour, "#8a95a1", { "stroke-width": 0.5, "fill-opacity": 0.8 }), c.text]; }); } },
       { id: "gained", name: "新增覆盖区", on: false, only: "after", make: picture("gained", 0.9), legend: function () {
         return [[swatch("area", data.gained_colour, "#8a6d00"), "现状未覆盖,规划后覆盖"]]; } },
-      { id: "gaps", name: "覆盖空洞", on: true, count: function () { return layersOf["gaps_" + state].items.length + " 处"; },
-        make: function () { return areas("gaps_" + state, gapStyle)(); }, legend: function () {
-          return [[swatch("area", "url(#sp-hatch)", GAP), state === "after" ? "规划后仍存在" : "现状"]]; } }]],
+      { id: "gaps", name: "覆盖空洞", on: true, count: function () { return (state === "after" ? "规划后仍有 " : "现状 ") + layersOf["gaps_" + state].items.length + " 处"; },
+        make: function () {
+          return areas("gaps_" + state, gapStyle, function (item) {
+            return item.no ? { text: "空洞" + item.no, kind: "gap", colour: REASON[item.look], order: 2.5 } : null;
+          })();
+        }, legend: gapLegend },
+      { id: "indoor_gaps", name: "室内空洞", on: false, only: "after", need: layersOf.indoor_gaps, count: countOf("indoor_gaps", "处"),
+        make: areas("indoor_gaps", indoorStyle), legend: function () {
+          return [[swatch("area", REASON.indoor, REASON.indoor, { "fill-opacity": 0.55 }), "室外已覆盖,仅室内未覆盖"]]; } },
+      { id: "stretches", name: "未覆盖路段", on: false, only: "after", need: layersOf.stretches,
+        count: function () { return layersOf.stretches.items.length + " 处,共 " + layersOf.stretches.total; },
+        make: areas("stretches", stretchStyle), legend: function () {
+          return [[swatch("line", "", HOT, { "stroke-width": 5 }), "道路、铁路、河流未覆盖处"]]; } },
+      { id: "indoor_buildings", name: "应建室内覆盖未达建筑", on: false, only: "after", need: layersOf.indoor_buildings,
+        count: countOf("indoor_buildings", "栋"), make: points("indoor_buildings", buildingStyle), legend: function () {
+          return layersOf.indoor_buildings.states.map(function (s) { return [swatch("dot", BUILT[s[0]], DARK), s[1] + " " + s[2]]; })
+            .concat([[make("b", "", ""), "规则 GB 51456:应建,宏站室内未达"]]); } }]],
+    ["投诉(与现状覆盖对照)", [
+      { id: "hot_spots", name: "投诉热点", on: true, need: layersOf.hot_spots, count: countOf("hot_spots", "处"),
+        make: areas("hot_spots", hotStyle, function (item) { return { text: "热点" + item.no, colour: HOT, order: 2.6 }; }),
+        legend: function () { return [[swatch("area", HOT, HOT, { "fill-opacity": 0.12, "stroke-dasharray": "2 3", "stroke-width": 2.2 }), "投诉集中处"]]; } },
+      { id: "complaints", name: "投诉点", on: false, need: layersOf.complaints, count: countOf("complaints", "件"),
+        make: points("complaints", complaintStyle), legend: function () {
+          return layersOf.complaints.findings.map(function (f) {
+            var odd = f[0] === "no_gap";
+            return [swatch("dot", odd ? "#fff" : FINDING[f[0]] || FINDING.unknown, odd ? FINDING.no_gap : "#fff", odd ? { "stroke-width": 3 } : {}), f[1] + " " + f[2]];
+          }); } }]],
     ["评判对象", [
       { id: "villages", name: "行政村", on: true, need: layersOf.villages.items, count: function () { return layersOf.villages.items.length + " 个"; },
         make: areas("villages", areaStyle, function (item) {
@@ -321,6 +389,7 @@ POPUP).addTo(group);
     ["", "现状", "规划后"].forEach(function (text) { head.appendChild(make("th", "", text)); });
     table.appendChild(head);
     data.indicators.forEach(function (row) {
+      if (row.rows) { return; }
       var line = make("tr"), note = make("tr", "note"), cell = make("td", "", row.note);
       line.appendChild(make("td", "", row.label));
       ["before", "after"].forEach(function (s) { var td = make("td", "", row[s]); td.dataset.state = s; line.appendChild(td); });
@@ -331,10 +400,31 @@ POPUP).addTo(group);
     sum.appendChild(make("b", "", "规划站址 " + bound.sites + " 个"));
     sum.appendChild(document.createTextNode((data.kinds ? "(" + data.kinds + ")" : "") + (bound.cost ? ",估算 " + bound.cost : "")));
     data.site_counts.forEach(function (t) { tiers.appendChild(make("span", "", t.name + " " + (t.macro + t.micro))); });
-    sum.appendChild(tiers);
     sum.appendChild(make("div", "", "已服务 " + bound.covered + " / 上界 " + bound.upper + ",最优性间隙 " + bound.gap));
-    sum.appendChild(make("small", "", "加权需求;同等限制下任何选址都不会超过上界" + (bound.stopped ? ";" + bound.stopped : "")));
     box.appendChild(sum);
+    byId("sp-sites").appendChild(tiers);
+    byId("sp-sites").appendChild(make("p", "sp-meaning", "已服务和上界为加权需求;同等限制下任何选址都不会超过上界" + (bound.stopped ? ";" + bound.stopped : "")));
+  }
+  function fillGoals() {
+    var groups = data.indicators.filter(function (row) { return row.rows; });
+    document.querySelector("#sp-tabs [data-tab=goals]").hidden = !groups.length;
+    groups.forEach(function (group) {
+      var box = make("details", "sp-group"), table = make("table"), head = make("tr");
+      box.open = group.open;
+      box.appendChild(make("summary", "", group.label));
+      box.appendChild(make("p", "", group.note));
+      group.columns.forEach(function (text) { head.appendChild(make("th", "", text)); });
+      table.appendChild(head);
+      group.rows.forEach(function (row) {
+        var line = make("tr"), note = make("tr", "note"), cell = make("td", "", row.note);
+        [row.label, row.before, row.after].forEach(function (text) { line.appendChild(make("td", "", text)); });
+        table.appendChild(line);
+        cell.colSpan = 3; note.appendChild(cell);
+        if (row.note) { table.appendChild(note); }
+      });
+      box.appendChild(table);
+      byId("sp-goals").appendChild(box);
+    });
   }
   function fillSites() {
     var list = make("ol");
@@ -371,7 +461,7 @@ POPUP).addTo(group);
   }
   function openTab(name) {
     document.querySelectorAll("#sp-tabs button").forEach(function (b) { b.classList.toggle("on", b.dataset.tab === name); });
-    byId("sp-layers").hidden = name !== "layers"; byId("sp-sites").hidden = name !== "sites";
+    TABS.forEach(function (tab) { byId("sp-" + tab).hidden = tab !== name; });
   }
   function addControls() {
     L.control.zoom({ position: "topleft", zoomInTitle: "放大", zoomOutTitle: "缩小" }).addTo(map);
@@ -397,13 +487,13 @@ POPUP).addTo(group);
   function readAddress() {
     new URLSearchParams(location.hash.slice(1)).forEach(function (value, key) {
       if (key === "state" && (value === "before" || value === "after")) { state = value; }
-      if (key === "tab" && (value === "layers" || value === "sites")) { openTab(value); }
+      if (key === "tab" && TABS.includes(value)) { openTab(value); }
       if (key === "on" || key === "off") { value.split(",").forEach(function (id) { if (id in on) { on[id] = key === "on"; } }); }
       if (key === "site") { var rows = document.querySelectorAll("#sp-sites li"); if (rows[value - 1]) { setTimeout(function () { rows[value - 1].click(); }, 0); } }
     });
   }
   each(function (entry) { on[entry.id] = entry.on; });
-  fillFrame(); fillIndicators(); fillSites(); addControls();
+  fillFrame(); fillIndicators(); fillGoals(); fillSites(); addControls();
   readAddress();
   /* the whole study stays in view until somebody moves the map */
   function fit() {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from pydantic import ValidationError
 from siteplan.coverage import Calibration, Equipment, load_equipment
 from siteplan.coverage._antennas import SsbBeam
 from siteplan.errors import Problem, StudyError
-from siteplan.gaps import load_rules
 from siteplan.layers.where import nearest_field, override_keys
 from siteplan.params import (
     LAYER_NAMES,
@@ -26,6 +24,7 @@ from siteplan.params import (
     StudyParams,
 )
 from siteplan.study._calibration import check_calibration
+from siteplan.study._entries import entry_problems, suggestion
 from siteplan.study._equipment import check_equipment, entry_keys
 from siteplan.study._faults import syntax_fault, value_fault, written
 
@@ -92,8 +91,7 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
                     ) -> tuple[StudyParams, Equipment, Calibration | None]:
     """Settings, equipment and calibration from the parsed TOML; StudyError with every problem."""
     layers = raw.get("layers", {})
-    problems = [*_layer_problems(layers, file), *_column_problems(layers, file),
-                *_rule_problems(raw.get("gaps", {}), file)]
+    problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file)]
     equipment, more = _checked_equipment(raw.get("equipment", {}), file, root)
     problems += more
     named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
@@ -137,14 +135,7 @@ def _exposure_problems(table: object, known: list[str], file: str) -> Iterator[P
     for name in antennas if isinstance(antennas, Mapping) else ():
         if name not in known:
             yield Problem("study", file, "", f"exposure.antennas.{name}", f"设备中没有这个天线:{name}",
-                          _suggestion(name, known))
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    """The nearest known word, else all of them."""
-    words = list(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"是否应为 {near[0]}?" if near else f"可用:{', '.join(words)}"
+                          suggestion(name, known))
 
 
 def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
@@ -154,7 +145,7 @@ def _layer_problems(layers: object, file: str) -> Iterator[Problem]:
     for name in layers:
         if name not in LAYER_NAMES:
             yield Problem("study", file, "", f"layers.{name}", "没有这个图层名(unknown layer)",
-                          _suggestion(str(name), LAYER_NAMES))
+                          suggestion(str(name), LAYER_NAMES))
     for pair in REQUIRED_PAIRS:
         if not any(name in layers for name in pair):
             yield Problem("study", file, "", "layers", f"缺少必需图层:{' 或 '.join(pair)}", f"增加 [layers.{pair[0]}]")
@@ -174,20 +165,9 @@ def _column_problems(layers: object, file: str) -> Iterator[Problem]:
         for key in columns:
             if key not in override_keys(name):
                 near = nearest_field(name, str(key))
-                remedy = _suggestion(near or str(key), override_keys(name))
+                remedy = suggestion(near or str(key), override_keys(name))
                 yield Problem("study", file, "", f"layers.{name}.columns.{key}",
                               f"图层 {name} 没有这个字段(unknown field)", remedy)
-
-
-def _rule_problems(table: object, file: str) -> Iterator[Problem]:
-    """Rules that do not exist."""
-    if not isinstance(table, Mapping):
-        return
-    for key in ("village_rule", "zone_rule"):
-        name = table.get(key)
-        if isinstance(name, str) and name not in load_rules():
-            yield Problem("study", file, "", f"gaps.{key}", f"没有这个规则(unknown rule):{name}",
-                          _suggestion(name, load_rules()))
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
@@ -227,7 +207,7 @@ def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
     field = ".".join(map(str, location))
     if fault["type"] == "extra_forbidden":
         return Problem("study", file, "", field, "没有这个键(unknown key)",
-                       _suggestion(str(location[-1]), _known_keys(location)))
+                       suggestion(str(location[-1]), _known_keys(location)))
     if fault["type"] == "missing":
         return Problem("study", file, "", field, "缺少必需的键", f"增加 {field}")
     if fault["type"] == "model_type":

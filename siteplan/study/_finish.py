@@ -13,16 +13,20 @@ import pandas as pd
 from siteplan import __version__
 from siteplan.coverage import Coverage
 from siteplan.coverage._exposure import Exposure
+from siteplan.gaps.progress.comparison import compare_states
 from siteplan.plan import Plan
 from siteplan.selection import Selection
 from siteplan.study._file import Study
+from siteplan.study._findings import find_results
 from siteplan.study._notes import absent_layers
 from siteplan.study._scene import Scene
 from siteplan.study._stages import State, screen_sites
 
-CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points")
+CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points",
+                  "zone_points")
 SHARED_COLUMNS = ("rule", "area_m2", "demand", "demand_kind")
-AREA_NAMES = {"villages": ("name", "town", "county"), "zones": ("name", "zone_type", "grade")}
+AREA_NAMES = {"villages": ("name", "town", "county", "households", "people"),
+              "zones": ("name", "zone_type", "grade", "town", "county")}
 LIBRARIES = ("numpy", "scipy", "pandas", "geopandas", "shapely", "pyproj", "rasterio", "numba", "odc-geo",
              "exactextract", "folium")
 STAND_IN_NOTICE = "以现网4G小区代替5G小区(4G cells stand in for 5G cells)"
@@ -56,6 +60,16 @@ def _notices(study: Study) -> list[str]:
     return [*flags, PREDICTED_NOTICE, *info.notices]
 
 
+def _bases(study: Study, scene: Scene) -> dict[str, str]:
+    """What shares rest on, in words."""
+    coverage, inside = study.params.coverage, study.params.coverage.indoor_threshold_dbm
+    return {"signal": f"SS-RSRP≥{coverage.threshold_dbm:g}dBm的概率均值", "boundary": "规划范围内",
+            "demand": f"需求={scene.demand.zh}",
+            "indoor": f"建筑内SS-RSRP≥{coverage.threshold_dbm if inside is None else inside:g}dBm,建筑像元",
+            "sinr": f"干扰小区负荷{100 * coverage.load_share:g}%",
+            "gaps": f"任一5G网络覆盖概率<{study.params.gaps.gap_probability:g}"}
+
+
 def _site_counts(sites: gpd.GeoDataFrame, exposure: Exposure) -> dict[str, Any]:
     """Numbers of sites by status, of proposed ones by tier, source and build, and of the exposure screening."""
     proposed = sites[sites["status"] == "proposed"]
@@ -84,12 +98,15 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
              "resolution_m": info.resolution_m, "synthetic": info.synthetic, "stand_in_5g": info.stand_in_5g,
              "notices": _notices(study), "map_approval_no": info.map_approval_no,
              "threshold_dbm": study.params.coverage.threshold_dbm, "demand_kind": scene.demand.kind,
-             "demand_zh": scene.demand.zh, "absent": absent_layers(scene.ledger),
+             "demand_zh": scene.demand.zh, "demand_basis": scene.demand.basis, "absent": absent_layers(scene.ledger),
              "demand_total": float(scene.demand.per_pixel.sum(dtype="float64")),
              "calibration": None if scene.calibration is None else scene.calibration.model_dump(
                  mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "domain", "provenance"})}
+    results = find_results(scene, *states, sites)
     indicators = {"before": states[0].indicators,
                   "after": {**states[1].indicators, "sites": _site_counts(sites, exposure)}}
+    planned = {name: value for name, value in indicators["after"].items() if name != "sites"}
+    results["comparison"] = compare_states(indicators["before"], planned, parts_before=_bases(study, scene))
     return Plan(
         study=facts, parameters=study.params.model_dump(mode="json"),
         inputs=scene.inputs,
@@ -98,4 +115,4 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,
         sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
         context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings={**(timings or {}), **spent},
-        versions=_versions(), exposure=exposure)
+        versions=_versions(), exposure=exposure, rules=scene.all_rules, results=results)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from siteplan.coverage import MODEL_NAMES, Calibration, Equipment, models_of
 from siteplan.coverage._calibration import holds_for
-from siteplan.gaps import KIND_ZH, Rule
+from siteplan.gaps import KIND_ZH, AreaPixels, Demand, Rule, area_faults, complaint_notes, operator_notes
 from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import Layers
@@ -148,8 +148,7 @@ def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
             ledger.add(names[0], "", "", "", "", "note", effect, f"需要时增加 [layers.{names[0]}]")
 
 
-UNUSED = ("clutter", "works", "planned_buildings", "power", "fibre", "demands", "decisions", "measurements",
-          "complaints")
+UNUSED = ("clutter", "works", "power", "demands", "decisions", "measurements")
 """Layers that are read and checked, but do not change a plan in this version."""
 
 
@@ -189,6 +188,24 @@ def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, led
             if (code, kind) not in there:
                 ledger.add("village_points", "", code, kind, "", "note", f"该村没有“{KIND_ZH[kind]}”一行,按资料缺失处理",
                            "补充点位;确实没有的填一行并在“是否设有”写否")
+
+
+def tell_area_faults(layer: str, areas: gpd.GeoDataFrame, demand: Demand, pixels: AreaPixels,
+                     ledger: InputLedger) -> None:
+    """One note for each overlap, duplicate, sliver and the like among villages or zones."""
+    for fault in area_faults(areas, demand.geobox, demand, pixels).itertuples():
+        file = str(areas["source_file"].get(fault.area, "")) if "source_file" in areas else ""
+        ledger.add(layer, file, str(fault.area), "geometry", str(fault.other), "note", str(fault.reason),
+                   str(fault.remedy))
+
+
+def tell_people(tables: Mapping[str, gpd.GeoDataFrame], demand: Demand, networks: Collection[str],
+                ledger: InputLedger) -> None:
+    """What is assumed of people, and which complaints do not count or name an operator without a network."""
+    ledger.extend(demand.notes)
+    if len(tables["complaints"]):
+        ledger.extend(complaint_notes(tables["complaints"]))
+        ledger.extend(operator_notes(tables["complaints"], networks))
 
 
 def tell_notes(layers: Layers, tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, ledger: InputLedger,

@@ -58,6 +58,7 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
         layers = read_layers(study)
     with _stage("surface", timings, progress):
         scene = build_scene(study.params, layers, study.equipment, study.calibration)
+        del layers  # the scene holds what is needed; the rest need not stay in memory
     with _stage("coverage", timings, progress):
         before = cover_existing(scene)
     with _stage("gaps", timings, progress):
@@ -69,5 +70,5 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
     with _stage("coverage_after", timings, progress):
         after = cover_with_proposed(scene, sites, before)
     with _stage("gaps_after", timings, progress):
-        state_after = assess_state(scene, after, sites)
+        state_after = assess_state(scene, after, sites, state_before)
     return build_plan(study, scene, (before, after), (state_before, state_after), sites, selection, timings)

@@ -14,15 +14,16 @@ from siteplan.coverage import Calibration, Equipment, below_roof, on_grid, secto
 from siteplan.coverage._equipment import equipment_of
 from siteplan.coverage._sectors import antenna_names
 from siteplan.errors import LayerError, Problem
-from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named
+from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named, rules_of
 from siteplan.grid import study_geobox
 from siteplan.input_ledger import InputLedger
 from siteplan.layers import Layers
-from siteplan.params import LAYER_NAMES, RASTER_LAYERS, StudyParams
+from siteplan.params import LAYER_NAMES, RASTER_LAYERS, GapParams, StudyParams
 from siteplan.study._calibration import tell_calibration
 from siteplan.study._check import file_facts
 from siteplan.study._networks import tell_new_networks
-from siteplan.study._notes import tell_masts, tell_notes, tell_validity
+from siteplan.study._notes import tell_area_faults, tell_masts, tell_notes, tell_people, tell_validity
+from siteplan.study._places import place_pixels, with_places
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
@@ -54,13 +55,18 @@ class Scene:
     equipment : Equipment
     calibration : Calibration or None
     rules : mapping
-        ``{"villages": Rule, "zones": Rule}``.
+        ``villages``, ``zones``, ``lines``: the rule that judges where no other is named.
+    all_rules : mapping
+        Rules of the package and of the study by id.
+    area_rules : mapping
+        ``villages``, ``zones``: id of the rule of each area.
     ledger : InputLedger
         Lines of ingest and of the stages here.
     inputs : tuple of mapping
         Facts of every input file, each with its verdict.
     pixels : mapping of str to AreaPixels
-        Pixel fractions of ``villages``, ``zones`` and the whole ``boundary``.
+        Pixel fractions of ``villages``, ``zones``, the whole ``boundary``, and of ``counties`` and ``towns`` where they
+        are known.
     crs : str
     """
 
@@ -74,6 +80,8 @@ class Scene:
     equipment: Equipment
     calibration: Calibration | None
     rules: Mapping[str, Rule]
+    all_rules: Mapping[str, Rule]
+    area_rules: Mapping[str, pd.Series]
     ledger: InputLedger
     inputs: tuple[Mapping[str, Any], ...]
     pixels: Mapping[str, AreaPixels]
@@ -170,6 +178,16 @@ def _extent(params: StudyParams, boundary: gpd.GeoDataFrame, stations: gpd.GeoDa
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
+def _area_rules(params: GapParams, tables: Mapping[str, gpd.GeoDataFrame], rules: Mapping[str, Rule],
+                ) -> dict[str, pd.Series]:
+    """Id of the rule of every village and zone; zones by their type."""
+    kinds = tables["zones"]["zone_type"].astype("object")
+    zones = kinds.map(lambda kind: params.zone_rules.get(kind, rules["zones"].id) if isinstance(kind, str)
+                      else rules["zones"].id)
+    return {"villages": pd.Series(rules["villages"].id, index=tables["villages"].index, dtype="object"),
+            "zones": zones.astype("object")}
+
+
 def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None = None,
                 calibration: Calibration | None = None) -> Scene:
     """Grid, surface, demand and sectors of a study from its layers.
@@ -191,7 +209,7 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     ledger = InputLedger(layers.ledger)
     tables = {name: layers.table(name) for name in LAYER_NAMES if name not in RASTER_LAYERS}
     for name in AREA_LAYERS:  # a village next door is context: never counted
-        tables[name] = tables[name][tables[name]["inside"].fillna(True).astype(bool)]
+        tables[name] = with_places(tables[name][tables[name]["inside"].fillna(True).astype(bool)], tables)
     if not any(len(tables[name]) for name in AREA_LAYERS):
         raise LayerError("必需图层不能使用:", [
             Problem("villages", "", "", "", "行政村和重点区域均无可用的面", "至少提供其中一个面图层")])
@@ -209,17 +227,24 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     sectors = _sectors_on_grid(surface, stations, table, ledger)
     people = layers.raster("population")
     population = tables["population"] if people is None else people_points(people, layers.crs)
-    demand = build_demand(geobox, boundary, population, tables["buildings"])
+    demand = build_demand(geobox, boundary, population, tables["buildings"], params.gaps.people)
     five = sectors[sectors["technology"] == "5G"]
     networks = tuple(sorted({name for text in five["networks"].unique() for name in text.split("|")}))
-    rules = {"villages": rule_named(params.gaps.village_rule), "zones": rule_named(params.gaps.zone_rule)}
+    known = rules_of(params.gaps.rules)
+    rules = {name: rule_named(rule_id, known) for name, rule_id in (
+        ("villages", params.gaps.village_rule), ("zones", params.gaps.zone_rule), ("lines", params.gaps.line_rule))}
     pixels = {name: area_pixels(geobox, tables[name]) for name in AREA_LAYERS}
     pixels["boundary"] = area_pixels(geobox, whole(boundary))
+    pixels |= place_pixels(tables, boundary, geobox)
+    for name in AREA_LAYERS:
+        tell_area_faults(name, tables[name], demand, pixels[name], ledger)
     classes = ("clutter",) if calibration is not None and calibration.clutter_db else ()
     tell_notes(layers, tables, rules["villages"], ledger, classes)
+    tell_people(tables, demand, networks, ledger)
     tell_new_networks(params.candidates.serves, networks, ledger)
     tell_masts(surface, sectors, stations, table, ledger)
     used = tell_calibration(calibration, surface, sectors, table, params.coverage, ledger)
     tell_validity(surface, sectors, table, params.coverage, ledger, used)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
-                 table, used, rules, ledger, file_facts(layers), pixels, str(layers.crs))
+                 table, used, rules, known, _area_rules(params.gaps, tables, rules), ledger, file_facts(layers), pixels,
+                 str(layers.crs))

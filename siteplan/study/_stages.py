@@ -23,20 +23,44 @@ from siteplan.coverage import (
 from siteplan.coverage._exposure import Exposure, screen_exposure
 from siteplan.coverage._predict import occurring_networks
 from siteplan.coverage._sensitive import exposure_of
-from siteplan.gaps import assess_areas, count_verdicts, find_gaps, gap_mask
+from siteplan.gaps import LineResults, complaint_weight, count_verdicts, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
-from siteplan.study._networks import wanted_networks
+from siteplan.study._areas import count_layer, judge_layer
+from siteplan.study._gaps import find_scene_gaps, judge_lines
+from siteplan.study._places import LEVELS
+from siteplan.study._ranking import place_indicators
 from siteplan.study._scene import AREA_LAYERS, Scene
+from siteplan.study._signals import Signals, serves
 from siteplan.venues import load_venues
 
 
 @dataclass(frozen=True)
 class State:
-    """How things stand under one coverage: results per area, gap polygons, indicators."""
+    """How things stand under one coverage.
 
+    Attributes
+    ----------
+    signals : Signals
+    areas : mapping of str to DataFrame
+        Results of villages and zones.
+    operators : mapping of str to DataFrame
+        The same for every operator, index (area, network).
+    gaps, indoor_gaps : GeoDataFrame
+        Gap areas outdoors, and of buildings that are covered outside only; empty where that was not predicted.
+    lines : LineResults
+    places : mapping of str to DataFrame
+        Indicators of ``counties`` and ``towns``.
+    indicators : mapping
+    """
+
+    signals: Signals
     areas: Mapping[str, pd.DataFrame]
+    operators: Mapping[str, pd.DataFrame]
     gaps: gpd.GeoDataFrame
+    indoor_gaps: gpd.GeoDataFrame
+    lines: LineResults
+    places: Mapping[str, pd.DataFrame]
     indicators: Mapping[str, Any]
 
 
@@ -44,16 +68,15 @@ def cover_existing(scene: Scene) -> Coverage:
     """Coverage of the existing stations; where none is 5G, the networks that new sites will serve are there, empty."""
     networks: list[Network] | None = None
     if not scene.networks:
-        new = [Network(name, "5G") for name in _serves(scene).split("|")]
+        new = [Network(name, "5G") for name in serves(scene).split("|")]
         networks = sorted({*occurring_networks(scene.sectors), *new} - {Network("*", "5G")})
     return predict_coverage(scene.surface, scene.sectors, scene.params.coverage, networks, equipment=scene.equipment,
                             calibration=scene.calibration)
 
 
-def _probability(coverage: Coverage) -> tuple[np.ndarray, np.ndarray]:
-    """Best 5G probability (NaN where the surface is unknown), and where any 5G sector is computed at all."""
-    best = coverage.any_5g()
-    return best.probability, ~np.isnan(best.rsrp_dbm)
+def _probability(coverage: Coverage) -> np.ndarray:
+    """Best 5G probability (NaN where the surface is unknown)."""
+    return coverage.any_5g().probability
 
 
 def _shares(scene: Scene, layer: Layer) -> dict[str, float | None]:
@@ -79,50 +102,37 @@ def _network_shares(scene: Scene, coverage: Coverage) -> dict[str, dict[str, flo
             for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
 
 
-def _serving(scene: Scene, technology: str, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
-    """Places of the existing sites of a technology; the proposed ones, which are 5G, with them."""
-    stations = scene.tables["stations"]
-    stations = stations[stations["technology"] == technology].drop_duplicates("source_site")
-    found = stations.set_index(stations["source_site"].astype("str"))[["geometry"]]
-    if sites is not None and technology == "5G":
-        found = pd.concat([found, sites.loc[sites["status"] == "proposed", ["geometry"]]])
-    return gpd.GeoDataFrame(found, crs=scene.crs)
+def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | None = None,
+                 earlier: State | None = None) -> State:
+    """Villages and zones judged, lines judged, gap areas found and explained, indicators counted.
 
-
-def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | None = None) -> State:
-    """Villages and zones judged, gap polygons found, indicators counted.
-
-    ``sites`` adds the proposed sites to those that count as serving.
+    ``sites`` adds the proposed sites to those that count as serving; gap areas that were there ``earlier`` keep their
+    ids.
     """
-    probability, served = _probability(coverage)
-    areas: dict[str, pd.DataFrame] = {}
-    indicators: dict[str, Any] = dict(_shares(scene, coverage.any_5g()))
-    for name in AREA_LAYERS:
-        rule = scene.rules[name]
-        areas[name] = assess_areas(
-            scene.tables[name], coverage.any_of(rule.technology).probability, scene.demand, rule,
-            points=scene.tables["village_points"], pixels=scene.pixels[name],
-            sites=_serving(scene, rule.technology, sites))
-        indicators[name] = dict(count_verdicts(areas[name]["verdict"], rule))
-    gaps = find_gaps(probability, served, scene.demand, scene.boundary, _serving(scene, "5G", sites),
-                     scene.params.gaps, villages=scene.tables["villages"], zones=scene.tables["zones"])
-    indicators["gap_count"] = len(gaps)
-    indicators["gap_area_m2"] = float(gaps["area_m2"].sum())
+    signals = Signals(scene, coverage, sites)
+    best = coverage.any_5g()
+    judged = {name: judge_layer(scene, name, signals) for name in AREA_LAYERS}
+    areas = {name: table for name, (table, _) in judged.items()}
+    found = find_scene_gaps(scene, signals, None if earlier is None else (earlier.gaps, earlier.indoor_gaps))
+    lines = judge_lines(scene, signals)
+    indicators: dict[str, Any] = dict(_shares(scene, best))
+    indicators |= {name: count_layer(scene, name, areas[name]["verdict"]) for name in AREA_LAYERS}
+    indicators |= found.indicators
+    indicators["lines"] = dict(count_verdicts(lines.sections["verdict"], scene.rules["lines"]))
     indicators["networks"] = _network_shares(scene, coverage)
-    return State(areas, gaps, indicators)
+    places = {layer: place_indicators(scene, pixels, LEVELS[layer], best, {
+        name: areas[name].join(scene.tables[name][["county", "town"]]) for name in AREA_LAYERS}, sites)
+        for layer, pixels in scene.pixels.items() if layer in LEVELS}
+    return State(signals, areas, {name: table for name, (_, table) in judged.items()}, found.outdoors, found.indoors,
+                 lines, places, indicators)
 
 
 def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
     """The sites table: existing, candidate and refused."""
-    probability, _ = _probability(before)
+    probability = _probability(before)
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, scene.params.gaps.gap_probability)
     return propose_sites(CandidateContext(scene.tables, scene.boundary, scene.surface, gap, load_venues(),
                                           scene.equipment, scene.params.candidates))
-
-
-def _serves(scene: Scene) -> str:
-    """Networks a new site serves, joined by ``|``."""
-    return "|".join(wanted_networks(scene.params.candidates.serves, scene.networks))
 
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
@@ -138,18 +148,20 @@ def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
     on = inside(geobox, rows, cols)
     weight = demand_weight(scene.demand.per_pixel, scene.demand.kind, geobox, in_zone, (rows[on], cols[on]),
                            scene.params.selection)
-    return np.where(gap, weight, 0.0)
+    told = complaint_weight(scene.tables["complaints"], geobox, scene.params.gaps, mask=gap,
+                            since=scene.params.gaps.complaints_since)
+    return np.where(gap, weight + told, 0.0)
 
 
 def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
     """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in."""
-    probability, _ = _probability(before)
+    probability = _probability(before)
     gaps = scene.params.gaps
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, gaps.gap_probability)
     cells = gather_demand(gap, scene.demand.per_pixel, _weight(scene, gap), scene.demand.geobox,
                           scene.params.selection.demand_cell_m)
     candidates = sites[sites["status"] == "candidate"].sort_index()
-    sectors = sectors_of_sites(candidates, scene.equipment, _serves(scene))
+    sectors = sectors_of_sites(candidates, scene.equipment, serves(scene))
     reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols,
                               floor=gaps.gap_probability, equipment=scene.equipment, calibration=scene.calibration)
     served = (reach.matrix >= gaps.gap_probability).tocsc()
@@ -157,7 +169,7 @@ def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> 
     points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
     selection = select_sites(pd.DataFrame(candidates[["cost_yuan", "preference"]]).join(points), served, cells.weight,
                              scene.params.selection)
-    return selection, mark_proposed(sites, selection, cells.demand, scene.demand.kind, _serves(scene))
+    return selection, mark_proposed(sites, selection, cells.demand, scene.demand.kind, serves(scene))
 
 
 def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:
@@ -165,7 +177,7 @@ def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage)
     proposed = sites[sites["status"] == "proposed"].sort_index()
     if proposed.empty:
         return before
-    sectors = sectors_of_sites(proposed, scene.equipment, _serves(scene))
+    sectors = sectors_of_sites(proposed, scene.equipment, serves(scene))
     new = predict_coverage(scene.surface, sectors, scene.params.coverage, equipment=scene.equipment,
                            calibration=scene.calibration)
     return merge_coverage(before, new)
@@ -180,7 +192,7 @@ def screen_sites(scene: Scene, sites: gpd.GeoDataFrame) -> Exposure:
     if proposed.empty:
         sectors = old.iloc[:0]
     else:
-        new = sectors_of_sites(proposed, scene.equipment, _serves(scene))
+        new = sectors_of_sites(proposed, scene.equipment, serves(scene))
         sectors = pd.concat([new.assign(site_name=new["site_id"].map(proposed["name"]), site_status="proposed"), old])
     return screen_exposure(sectors, scene.tables["facilities"], scene.tables["buildings"], scene.surface,
                            scene.equipment, exposure_of(scene.params.exposure, scene.equipment))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .city import City
 from .frame import CRS, stage_rng, to_grid
+from .progress import indoor_words
 
 Fault = tuple[str, str, str, str]
 
@@ -39,7 +40,8 @@ def building_table(city: City) -> tuple[gpd.GeoDataFrame, list[Fault]]:
     faults.append(("buildings", ids[tall], "层数", "260 层：超出合理范围 storeys out of range"))
     names = [b.name or None for b in city.buildings]
     table = gpd.GeoDataFrame({"建筑编号": ids, "名称": names, "用途": [b.use for b in city.buildings], "高度": height,
-                              "层数": storeys, "权属单位": [b.owner or None for b in city.buildings]},
+                              "层数": storeys, "权属单位": [b.owner or None for b in city.buildings],
+                              "有无室分": indoor_words(city.buildings)},
                              geometry=polygons, crs=CRS)
     table["层数"] = table["层数"].astype("Int64")
     empty = table.iloc[[plain[100]]].copy()

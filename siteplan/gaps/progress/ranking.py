@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from siteplan.entries import Entries, completed
 from siteplan.errors import ModelError
 from siteplan.params import Settings
 from siteplan.tables import read_table
@@ -36,7 +37,7 @@ class Indicator(Settings):
     @model_validator(mode="after")
     def _bounds_differ(self) -> Indicator:
         if not (math.isfinite(self.worst) and math.isfinite(self.best)) or self.worst == self.best:
-            raise ValueError(f"indicator {self.id}: worst and best must be two finite numbers")
+            raise ValueError(f"指标 {self.id} 的 worst 与 best 须为两个不同的有限数 (two finite numbers)")
         return self
 
 
@@ -54,9 +55,9 @@ class Weights(Settings):
     def _adds_up(self) -> Weights:
         total = math.fsum(item.weight for item in self.indicators)
         if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"ranking {self.id}: the weights add up to {total:g}, not 1")
+            raise ValueError(f"评分 {self.id} 的权重之和为 {total:g},应为 1 (the weights add up to {total:g})")
         if len({item.id for item in self.indicators}) < len(self.indicators):
-            raise ValueError(f"ranking {self.id}: an indicator is there twice")
+            raise ValueError(f"评分 {self.id} 有指标写了两次 (twice)")
         return self
 
 
@@ -67,14 +68,43 @@ def load_rankings() -> dict[str, Weights]:
     >>> [item.id for item in load_rankings()["coverage"].indicators][:2]
     ['village_rate', 'population_share']
     """
+    return {key: ranking_of(key, {}) for key in read_table("targets")["rankings"]}
+
+
+def ranking_of(ranking_id: str, extra: Entries) -> Weights:
+    """One ranking, of the table or of a study; ``like`` takes over the fields and indicators of another one.
+
+    Parameters
+    ----------
+    ranking_id : str
+    extra : mapping
+        ``[rankings]`` of the study file. An indicator of weight 0 is left out.
+
+    Raises
+    ------
+    ModelError
+        There is no such ranking, or its ``like`` leads nowhere.
+    pydantic.ValidationError
+        A field is missing, unknown or out of bounds; the weights do not add up to 1.
+
+    Examples
+    --------
+    >>> mine = {"mine": {"like": "coverage", "indicators": {"area_share": {"weight": 0}, "zone_rate": {"weight": 0.3}}}}
+    >>> [item.id for item in ranking_of("mine", mine).indicators]
+    ['village_rate', 'population_share', 'zone_rate', 'sites_per_10000']
+    """
+    entry = completed(ranking_id, _known_rankings(), extra)
+    listed = {name: item for name, item in entry.pop("indicators", {}).items() if item.get("weight") != 0}
+    indicators = tuple(Indicator(**{"id": name, "zh": name, "source": "研究文件", **item})
+                       for name, item in listed.items())
+    return Weights(**{"id": ranking_id, "zh": ranking_id, "source": "研究文件", **entry, "indicators": indicators})
+
+
+@cache
+def _known_rankings() -> dict[str, dict[str, Any]]:
+    """Rankings of the table, each with all its fields."""
     entries = read_table("targets")["rankings"]
-    rankings = {}
-    for key, entry in entries.items():
-        listed = entries[entry.get("like", key)]["indicators"]
-        rest = {name: value for name, value in entry.items() if name not in ("like", "indicators")}
-        rankings[key] = Weights(id=key, indicators=tuple(Indicator(id=name, **item) for name, item in listed.items()),
-                                **rest)
-    return rankings
+    return {name: {"zh": entry["zh"], **completed(name, {}, entries)} for name, entry in entries.items()}
 
 
 def _values(table: pd.DataFrame, item: Indicator) -> pd.Series:

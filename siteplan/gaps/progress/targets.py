@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from siteplan.entries import Entries, completed
 from siteplan.errors import ModelError
-from siteplan.gaps.areas import VERDICTS
+from siteplan.gaps.judging.areas import VERDICTS
 from siteplan.params import Settings
 from siteplan.tables import read_table
 
@@ -44,13 +45,13 @@ class Target(Settings):
     def _agrees(self) -> Target:
         units = read_table("targets")["kinds"][self.measure]["units"]
         if self.unit not in units:
-            raise ValueError(f"{self.measure} is counted in {' or '.join(units)}, not {self.unit}")
+            raise ValueError(f"{self.measure} 的单位只能是 {'、'.join(units)},不是 {self.unit} (unit)")
         if self.unit == "%" and not 1 <= self.value <= 100:
-            raise ValueError(f"{self.value:g} % is outside 1..100 (write 70 for 70 %)")
+            raise ValueError(f"{self.value:g} % 不在 1 到 100 之间,70% 写作 70 (outside 1..100)")
         if self.unit != "%" and self.value != int(self.value):
-            raise ValueError(f"{self.value:g} {self.unit} is not a whole number")
+            raise ValueError(f"{self.value:g} {self.unit} 不是整数 (not a whole number)")
         if self.first_day > self.by:
-            raise ValueError(f"since {self.since} is later than by {self.by}")
+            raise ValueError(f"起始日 since {self.since} 晚于期限 by {self.by} (later than)")
         return self
 
     @property
@@ -88,6 +89,30 @@ def load_targets() -> dict[str, Target]:
     2600.0
     """
     return {key: Target(id=key, **entry) for key, entry in read_table("targets")["targets"].items()}
+
+
+def targets_of(extra: Entries) -> dict[str, Target]:
+    """The targets of a study by id; ``like`` takes over the fields of one of ``tables/targets.toml``.
+
+    Parameters
+    ----------
+    extra : mapping
+        ``[targets]`` of the study file. Targets of the table that it does not name are not asked for.
+
+    Raises
+    ------
+    ModelError
+        ``like`` leads nowhere.
+    pydantic.ValidationError
+        A field is missing, unknown or out of bounds.
+
+    Examples
+    --------
+    >>> targets_of({"mine": {"like": "villages_70_2024", "by": dt.date(2027, 12, 31), "zh": ""}})["mine"].sentence()
+    '到2027年12月31日,全市达标行政村不低于70%'
+    """
+    known = read_table("targets")["targets"]
+    return {name: Target(**{"source": "研究文件", **completed(name, known, extra), "id": name}) for name in extra}
 
 
 class _Count(NamedTuple):

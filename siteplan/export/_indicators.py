@@ -1,0 +1,86 @@
+"""The workbook ``indicators.xlsx``: indicators with their rules, villages, zones, targets, gaps and complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from siteplan.export._annex import HEAD as ANNEX_HEAD
+from siteplan.export._annex import SHEET as ANNEX_SHEET
+from siteplan.export._annex import WIDTHS, annex_notes, annex_rows, rule_notes
+from siteplan.export._networks import HEAD, SHEET, network_notes, network_rows
+from siteplan.export._results import MOST_ROWS, NO_DATA, result_rows, result_sheets, widths_of
+from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
+from siteplan.gaps import VERDICT_ZH, complaints_without_gap
+from siteplan.gaps.judging.areas import percent_down
+from siteplan.plan import Plan
+
+ZONE_SHEET = "重点区域"
+ZONE_HEAD = ["编号", "名称", "类型", "县区", "镇街", "规则", "面积(公顷)", "需求", "现状面积覆盖率(%)", "规划后面积覆盖率(%)", "现状需求覆盖率(%)",
+             "规划后需求覆盖率(%)", "现状室内覆盖率(%)", "规划后室内覆盖率(%)", "现状达标概率(%)", "规划后达标概率(%)", "现状结论", "规划后结论",
+             "现状说明", "规划后说明"]
+SHARES = ("area_share", "demand_share", "indoor_share", "pass_probability")
+
+
+def zone_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
+    """Key zones under `ZONE_HEAD`; shares in percent, rounded down to a tenth."""
+    rows = []
+    for code, row in table.iterrows():
+        kind = " ".join(str(row[name]) for name in ("zone_type", "grade") if isinstance(row.get(name), str))
+        shares = [NO_DATA if pd.isna(row.get(f"{kind}_{state}", float("nan"))) else percent_down(row[f"{kind}_{state}"])
+                  for kind in SHARES for state in ("before", "after")]
+        rows.append([code, row["name"], kind, row.get("county", ""), row.get("town", ""), row["rule"],
+                     round(row["area_m2"] / 1e4, 1), round(row["demand"], 0), *shares,
+                     VERDICT_ZH[row["verdict_before"]], VERDICT_ZH[row["verdict_after"]], row["reason_before"],
+                     row["reason_after"]])
+    return rows
+
+
+def result_tables(plan: Plan) -> Mapping[str, pd.DataFrame]:
+    """Tables of the plan by the key of their sheet; those that it lacks are left out."""
+    found = {**plan.results, "gaps_after": plan.gaps_after, "gaps_before": plan.gaps_before}
+    told = plan.results.get("complaints")
+    if told is not None:
+        found["no_gap"] = complaints_without_gap(gpd.GeoDataFrame(told))
+    return {key: found[key] for key in result_sheets() if key in found and len(found[key])}
+
+
+def write_indicators(plan: Plan, path: Path) -> None:
+    """Write the workbook; sheets whose table the plan lacks are left out, text is never taken for a formula."""
+    import xlsxwriter
+
+    notices = list(plan.study["notices"])
+    book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
+    tables = result_tables(plan)
+    for key in [name for name in ("comparison",) if name in tables]:
+        _add_result(book, plan, key, tables[key])
+    if len(plan.villages):
+        rows, marks = annex_rows(plan.villages, plan.results.get("village_facts"))
+        add_sheet(book, ANNEX_SHEET, ANNEX_HEAD, rows, [*annex_notes(plan), *notices], WIDTHS, marks, pages=2)
+    if len(plan.zones):
+        unit = f"需求单位:{plan.study['demand_zh']};覆盖率为预测的覆盖概率均值,向下取到0.1"
+        add_sheet(book, ZONE_SHEET, ZONE_HEAD, zone_rows(plan.zones),
+                  [f"附表2 {plan.study['name']} 重点区域5G网络覆盖情况表", *rule_notes(plan, plan.zones["rule"]), unit,
+                   *notices],
+                  {1: 18, 2: 14, 5: 18, 18: 36, 19: 36})
+    add_sheet(book, SHEET, HEAD, network_rows(plan.indicators),
+              [f"{plan.study['name']} {SHEET}", *network_notes(plan), *notices],
+              {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
+    for key, table in tables.items():
+        if key != "comparison":
+            _add_result(book, plan, key, table)
+    book.close()
+
+
+def _add_result(book: Any, plan: Plan, key: str, table: pd.DataFrame) -> None:
+    """One table of results as a sheet."""
+    sheet = result_sheets()[key]
+    notes = [f"{plan.study['name']} {sheet.title}", *sheet.notes, *plan.study["notices"]]
+    if len(table) > MOST_ROWS:
+        notes.append(f"只列前 {MOST_ROWS} 行,共 {len(table)} 行")
+    add_sheet(book, sheet.sheet, [item.zh for item in sheet.fields], result_rows(table.head(MOST_ROWS), sheet), notes,
+              widths_of(sheet))

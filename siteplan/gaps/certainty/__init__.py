@@ -1,0 +1,1 @@
+"""How sure a share or a village is."""

@@ -1,0 +1,1 @@
+"""Uncovered land gathered to gap areas, with their causes."""

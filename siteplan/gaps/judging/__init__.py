@@ -1,0 +1,1 @@
+"""Areas, points and lines judged by named rules."""

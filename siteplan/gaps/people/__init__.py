@@ -1,0 +1,1 @@
+"""Demand by night and day, complaints and their hot spots."""

@@ -1,0 +1,179 @@
+"""Villages and key zones judged, each by its rule: for any network, for every operator, with bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplan.gaps import (
+    KIND_ZH,
+    Rule,
+    assess_areas,
+    assess_networks,
+    count_verdicts,
+    judge_operators,
+    pass_probability,
+    share_band,
+)
+from siteplan.gaps.certainty.point_chances import points_pass_probability
+from siteplan.gaps.judging.areas import point_probability
+from siteplan.study._scene import Scene
+from siteplan.study._signals import Signals, error_parts, serves
+
+POINT_STATES = ("covered", "not_covered", "none", "missing")
+"""A point of a village is covered or not; the village has none; the data do not say."""
+
+
+def serving_sites(scene: Scene, technology: str, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """Places of the existing sites of a technology with their ``networks`` (joined by ``|``); proposed ones are 5G."""
+    stations = scene.tables["stations"]
+    stations = stations[stations["technology"] == technology].sort_index()
+    by_site = stations.groupby(stations["source_site"].astype("str"), sort=True)
+    names = by_site["network"].agg(lambda texts: "|".join(sorted({one for text in texts for one in text.split("&")})))
+    found = pd.DataFrame({"networks": names, "geometry": by_site["geometry"].first()})
+    if sites is not None and technology == "5G":
+        new = sites[sites["status"] == "proposed"]
+        found = pd.concat([found, new[["geometry"]].assign(networks=serves(scene))])
+    return gpd.GeoDataFrame(found, geometry="geometry", crs=scene.crs)
+
+
+def judge_layer(scene: Scene, name: str, signals: Signals) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Results of villages or zones, each by the rule that the study gives it, and the same for every operator.
+
+    Parameters
+    ----------
+    scene : Scene
+    name : {"villages", "zones"}
+    signals : Signals
+
+    Returns
+    -------
+    table : DataFrame
+        Columns of :func:`~siteplan.gaps.assess_areas` and ``share_low, share_high, pass_probability``.
+    networks : DataFrame
+        Index (area, network), see :func:`~siteplan.gaps.assess_networks`.
+    """
+    areas, rule_ids = scene.tables[name], scene.area_rules[name]
+    tables, by_network = [], []
+    for rule_id in dict.fromkeys(rule_ids):
+        places = np.flatnonzero((rule_ids == rule_id).to_numpy())
+        judged, networks = _judge(scene, name, places, scene.all_rules[rule_id], signals)
+        tables.append(judged)
+        by_network.append(networks)
+    if not tables:
+        rule = scene.rules[name]
+        judged, networks = _judge(scene, name, np.zeros(0, dtype=int), rule, signals)
+        return judged, networks
+    return pd.concat(tables).reindex(areas.index), pd.concat(by_network)
+
+
+def _judge(scene: Scene, name: str, places: np.ndarray, rule: Rule, signals: Signals,
+           ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Areas at some places of a layer under one rule."""
+    areas, pixels = scene.tables[name].iloc[places], scene.pixels[name].rows(places)
+    points = scene.tables["village_points"] if name == "villages" else None
+    given: dict[str, Any] = {
+        "points": points, "pixels": pixels, "sites": serving_sites(scene, rule.technology, signals.sites),
+        "key_points": key_points(scene) if rule.measure == "key_points" else None}
+    best = signals.any_network(rule)
+    judged = assess_areas(areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
+                          threshold_dbm=best.threshold_dbm, **given)
+    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule, **given)
+    judged = judge_operators(judged, networks, rule)
+    return judged.join(_band(scene, areas, best.probability, rule, pixels)), networks
+
+
+def _band(scene: Scene, areas: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule, pixels: Any) -> pd.DataFrame:
+    """Band of the share that the rule measures, and the probability that the area passes; NaN without all points."""
+    parts = error_parts(scene)
+    weight = scene.demand.per_pixel if rule.measure == "demand_share" else None
+    band = share_band(probability, pixels, parts, weight)
+    chance = pd.Series(np.nan, index=areas.index)
+    if rule.operators != "any" or rule.indoor_minimum is not None:  # the band is that of any network outdoors
+        return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
+    if rule.measure in ("area_share", "demand_share"):
+        chance = pass_probability(band, rule.minimum)
+    elif rule.measure == "points":
+        points = scene.tables["village_points"]
+        points = points[points["kind"].isin(rule.kinds) & points["village_code"].isin(areas.index)]
+        wanted = points[points["exists"].astype(bool)]
+        table = pd.DataFrame({
+            "code": wanted["village_code"].astype("str").to_numpy(), "x": wanted.geometry.x.to_numpy(),
+            "y": wanted.geometry.y.to_numpy(), "p": point_probability(wanted, probability, scene.demand)})
+        told = points.groupby(points["village_code"].astype("str"))["kind"].nunique().reindex(areas.index)
+        chance = points_pass_probability(table, parts).reindex(areas.index).where(told == len(rule.kinds))
+    return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
+
+
+def key_points(scene: Scene) -> gpd.GeoDataFrame:
+    """Key points of zones: those of the layer, else the public venues."""
+    given = scene.tables["zone_points"]
+    return given if len(given) else scene.tables["facilities"]
+
+
+def point_states(scene: Scene, signals: Signals, rule: Rule) -> pd.DataFrame:
+    """State of every kind of village point, one of `POINT_STATES`; a kind is covered when all its points are.
+
+    Returns
+    -------
+    DataFrame
+        On the codes of the villages, a column for each kind of `KIND_ZH`.
+    """
+    points, villages = scene.tables["village_points"], scene.tables["villages"]
+    p = pd.Series(point_probability(points, signals.any_network(rule).probability, scene.demand), index=points.index)
+    there = points["exists"].astype(bool)
+    state = np.select([~there, p.isna(), p >= rule.point_probability], ["none", "missing", "covered"], "not_covered")
+    worst = pd.Series(pd.Categorical(state, ["none", "covered", "missing", "not_covered"], ordered=True).codes,
+                      index=points.index)
+    names = np.array(["none", "covered", "missing", "not_covered"])
+    by_kind = worst.groupby([points["village_code"].astype("str"), points["kind"]]).max().unstack("kind")
+    table = by_kind.reindex(index=villages.index, columns=list(KIND_ZH))
+    return table.map(lambda code: names[int(code)] if code == code else "missing").astype("str")
+
+
+def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame]]) -> pd.DataFrame:
+    """Villages counted under every rule of ``gaps.compare_rules`` and their own, now and as planned.
+
+    ``states``: ``before`` and ``after`` -> signals and results of the villages.
+    """
+    own = scene.rules["villages"].id
+    rows = []
+    for rule_id in dict.fromkeys([own, *scene.params.gaps.compare_rules]):
+        rule = scene.all_rules[rule_id]
+        row: dict[str, Any] = {"rule": rule_id, "rule_zh": rule.zh, "source": rule.source, "own": rule_id == own}
+        for state, (signals, judged) in states.items():
+            verdicts = judged["verdict"] if rule_id == own else _plain_verdicts(scene, rule, signals)
+            counts = count_verdicts(verdicts, rule)
+            row |= {f"{key}_{state}": counts[key] for key in ("passed", "failed", "not_assessable", "rate")}
+            row["total"] = counts["total"]
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("rule")
+
+
+def _plain_verdicts(scene: Scene, rule: Rule, signals: Signals) -> pd.Series:
+    """Verdicts of the villages under another rule."""
+    areas = scene.tables["villages"]
+    best = signals.any_network(rule)
+    given: dict[str, Any] = {"points": scene.tables["village_points"], "pixels": scene.pixels["villages"],
+                             "sites": serving_sites(scene, rule.technology, signals.sites)}
+    judged = assess_areas(areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
+                          threshold_dbm=best.threshold_dbm, **given)
+    if rule.operators != "any":
+        judged = judge_operators(judged, assess_networks(areas, signals.networks(rule), scene.demand, rule, **given),
+                                 rule)
+    return judged["verdict"]
+
+
+def count_layer(scene: Scene, name: str, verdicts: pd.Series) -> dict[str, Any]:
+    """Counts and rate of a layer, with its rule; where areas have different rules, ``by_rule`` counts each."""
+    ids = scene.area_rules[name]
+    rules = [scene.all_rules[rule_id] for rule_id in dict.fromkeys(ids)] or [scene.rules[name]]
+    counts = dict(count_verdicts(verdicts, rules[0]))
+    if len(rules) > 1:
+        counts |= {"rule": "|".join(rule.id for rule in rules), "rule_zh": ";".join(rule.zh for rule in rules),
+                   "by_rule": [dict(count_verdicts(verdicts[ids == rule.id], rule)) for rule in rules]}
+    return counts

@@ -1,0 +1,185 @@
+"""Tables of results beside areas and gaps: rules compared, operators, targets, places, complaints, buildings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplan.gaps import (
+    building_duty,
+    complaint_rates,
+    connectivity,
+    count_connectivity,
+    count_findings,
+    filing_list,
+    hot_spots,
+    indoor_list,
+    indoor_reach,
+    match_complaints,
+)
+from siteplan.gaps.progress.comparison import changed_areas
+from siteplan.gaps.progress.connectivity import resettlement_zones
+from siteplan.study._areas import compare_rules, point_states
+from siteplan.study._places import with_places
+from siteplan.study._ranking import ranked
+from siteplan.study._scene import AREA_LAYERS, Scene
+from siteplan.study._signals import Signals
+from siteplan.study._stages import State
+from siteplan.study._stations import stations_of
+from siteplan.study._targets import cheapest_villages, judged_areas, target_table
+
+RULE_4G = "village_4g_2018"
+LAYER_WORDS = {"villages": "行政村", "zones": "重点区域"}
+Results = Mapping[str, pd.DataFrame]
+
+
+def _operators(scene: Scene, before: State, after: State) -> pd.DataFrame:
+    """Verdicts of every operator, before and after side by side; index (layer, area, network)."""
+    parts = {}
+    for name in AREA_LAYERS:
+        now, planned = (state.operators[name] for state in (before, after))
+        if now.empty and planned.empty:
+            continue
+        rule = now["rule"] if len(now) else planned["rule"]
+        joined = now.drop(columns="rule").add_suffix("_before").join(
+            planned.drop(columns="rule").add_suffix("_after"), how="outer")
+        joined.index.names = ["area", "network"]
+        codes = joined.index.get_level_values("area")
+        rule = rule.set_axis(rule.index.rename(["area", "network"]))
+        named = scene.tables[name]["name"].reindex(codes).to_numpy()
+        parts[name] = joined.assign(rule=rule.reindex(joined.index), name=named, layer_zh=LAYER_WORDS[name])
+    if not parts:
+        return pd.DataFrame()
+    return pd.concat(parts, names=["layer"])
+
+
+def _states_4g(scene: Scene, signals: Signals) -> tuple[pd.Series | None, pd.Series | None]:
+    """Verdicts on 4G of villages and of resettlement zones; None where no 4G network is predicted."""
+    from siteplan.gaps import assess_areas
+    from siteplan.study._areas import serving_sites
+
+    if not any(network.technology == "4G" for network in signals.coverage.networks):
+        return None, None
+    rule = scene.all_rules[RULE_4G]
+    best = signals.any_network(rule)
+    villages = assess_areas(scene.tables["villages"], best.probability, scene.demand, rule,
+                            points=scene.tables["village_points"], pixels=scene.pixels["villages"],
+                            sites=serving_sites(scene, "4G", None))["verdict"]
+    share = scene.all_rules["area_share_95"].model_copy(update={"technology": "4G"})
+    zones = assess_areas(scene.tables["zones"], best.probability, scene.demand, share, pixels=scene.pixels["zones"])
+    return villages, zones["verdict"]
+
+
+def _connected(scene: Scene, signals: Signals) -> dict[str, pd.DataFrame]:
+    """4G and fibre of villages and resettlement zones."""
+    tables, within = scene.tables, scene.params.gaps.fibre_within_m
+    fibre = tables["fibre"] if len(tables["fibre"]) else None
+    of_villages, of_zones = _states_4g(scene, signals)
+    zones = resettlement_zones(tables["zones"])
+    return {
+        "行政村": connectivity(tables["villages"], tables["village_points"], of_villages, fibre, within, rule_4g=RULE_4G,
+                            complete=scene.params.gaps.fibre_complete),
+        "安置点": connectivity(zones, None, of_zones, fibre, within, rule_4g="area_share_95 (4G)",
+                            complete=scene.params.gaps.fibre_complete),
+    }
+
+
+def _buildings(scene: Scene, before: State, after: State) -> gpd.GeoDataFrame:
+    """Buildings with a duty to have indoor infrastructure, and how far the outdoor sites reach into them."""
+    buildings = scene.tables["buildings"]
+    inner = buildings[buildings["inside"].fillna(True).astype(bool)]
+    duty = building_duty(inner, facilities=scene.tables["facilities"])
+    bound = duty["duty"].isin(["must", "should"]) | (duty["duty_at_most"] == "must")
+    inner, duty = inner[bound], duty[bound]
+    reach = {}
+    for state, found in (("before", before), ("after", after)):
+        best = found.signals.coverage.any_5g()
+        reach[state] = indoor_reach(inner, best.indoor_probability, scene.surface.geobox,
+                                    scene.params.gaps.gap_probability, unknown=np.isnan(best.probability))
+    listed = indoor_list(inner, duty, reach["after"])
+    listed = listed.assign(reach_before=reach["before"]["state"].reindex(listed.index),
+                           indoor_probability_before=reach["before"]["indoor_probability"].reindex(listed.index))
+    return gpd.GeoDataFrame(listed, geometry=inner.geometry.reindex(listed.index), crs=scene.crs)
+
+
+def _filings(scene: Scene) -> pd.DataFrame:
+    planned = scene.tables["planned_buildings"]
+    named = planned.assign(town=with_places(planned, scene.tables)["town"])
+    return filing_list(named, building_duty(named, facilities=scene.tables["facilities"]),
+                       today=scene.params.study.as_of)
+
+
+def _targets(scene: Scene, before: State, after: State, sites: gpd.GeoDataFrame) -> dict[str, pd.DataFrame]:
+    """Targets with what they lack, and the villages that are cheapest to gain for the greatest of them."""
+    judged = {name: judged_areas(scene, name, {"before": before.areas[name], "after": after.areas[name]})
+              for name in AREA_LAYERS}
+    table = target_table(scene, judged["villages"], judged["zones"], stations_of(scene, sites),
+                         scene.params.study.as_of)
+    out = {"targets": table}
+    rates = table[(table["measure"] == "village_rate") & (table["rule"] == scene.rules["villages"].id)]
+    needed = int(rates["needed_before"].fillna(0).astype(int).max()) if len(rates) else 0
+    if needed:
+        rule = scene.rules["villages"]
+        out["cheapest"] = cheapest_villages(scene, before.areas["villages"],
+                                            before.signals.any_network(rule).probability, sites, rule, needed)
+    return out
+
+
+def _changes(scene: Scene, before: State, after: State) -> pd.DataFrame:
+    """Villages and zones whose verdict the plan changes."""
+    parts = {}
+    for name in AREA_LAYERS:
+        columns = [column for column in ("name", "county", "town", "zone_type") if column in scene.tables[name]]
+        named = scene.tables[name][columns]
+        parts[LAYER_WORDS[name]] = changed_areas(pd.DataFrame(named).join(before.areas[name]),
+                                                 pd.DataFrame(named).join(after.areas[name]))
+    return pd.concat(parts, names=["layer", "area"])
+
+
+def _village_facts(scene: Scene, before: State, connected: pd.DataFrame) -> pd.DataFrame:
+    """What the annex says of a village beside its verdicts: its points now, 4G, fibre."""
+    own = scene.rules["villages"]
+    rule = own if own.measure == "points" else scene.all_rules["village_miit_2025"]
+    states = point_states(scene, before.signals, rule)
+    return states.join(connected[["has_4g", "has_fibre"]])
+
+
+def _complaints(scene: Scene, before: State) -> dict[str, pd.DataFrame]:
+    """Complaints against the coverage there is, hot spots, and how often gaps and covered land are complained of."""
+    params, tables = scene.params.gaps, scene.tables
+    told = match_complaints(tables["complaints"], before.signals.coverage, before.gaps, params)
+    best = before.signals.coverage.any_5g()
+    return {"complaints": told, "complaint_findings": count_findings(told),
+            "complaint_rates": complaint_rates(tables["complaints"], best.probability, scene.demand, params),
+            "hot_spots": hot_spots(told, params, villages=tables["villages"], zones=tables["zones"],
+                                   since=params.complaints_since)}
+
+
+def find_results(scene: Scene, before: State, after: State, sites: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Every further table of a plan, by its name in ``Plan.results``."""
+    tables = scene.tables
+    villages = {state: (found.signals, found.areas["villages"])
+                for state, found in (("before", before), ("after", after))}
+    connected = _connected(scene, before.signals)
+    results: dict[str, Any] = {
+        "connectivity": pd.concat(connected, names=["kind", "area"]),
+        "connectivity_counts": count_connectivity(connected["行政村"], "town"),
+        "changes": _changes(scene, before, after), **_targets(scene, before, after, sites),
+        "operators": _operators(scene, before, after),
+        "lines": after.lines.sections.join(before.lines.sections[
+            ["length_share", "verdict", "worst_stretch_m", "reason"]].add_suffix("_before")),
+        "stretches": after.lines.stretches, "indoor_gaps": after.indoor_gaps,
+        "indoor_buildings": _buildings(scene, before, after), "filing": _filings(scene),
+    }
+    if len(tables["villages"]):
+        results["rules"] = compare_rules(scene, villages)
+        results["village_facts"] = _village_facts(scene, before, connected["行政村"])
+    for layer in before.places:
+        results[layer] = ranked(scene, before.places[layer], after.places[layer])
+    if len(tables["complaints"]):
+        results |= _complaints(scene, before)
+    return {name: table for name, table in results.items() if len(table)}

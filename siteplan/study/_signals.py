@@ -1,0 +1,114 @@
+"""What reaches the pixels, by technology and threshold: each asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplan.coverage import Coverage, Equipment, Layer, predict_coverage, sectors_of_sites
+from siteplan.coverage._models import MODEL_NAMES, models_of
+from siteplan.gaps import ErrorComponent, Rule, error_components
+from siteplan.gaps.judging.areas import Signal
+from siteplan.grid import pixel_of
+from siteplan.radio import shadow_sigma_db
+from siteplan.study._networks import wanted_networks
+from siteplan.study._scene import Scene
+
+_STANDS_IN = {"cost231": "uma", "p2108": "uma", "free_space": "rma"}
+"""Models that TR 38.901 does not know, and whose correlation distance they take."""
+
+
+def serves(scene: Scene) -> str:
+    """Networks a new site serves, joined by ``|``."""
+    return "|".join(wanted_networks(scene.params.candidates.serves, scene.networks))
+
+
+def proposed_sectors(scene: Scene, sites: gpd.GeoDataFrame | None, equipment: Equipment) -> pd.DataFrame:
+    """Sectors of the proposed sites; a table without rows where there are none."""
+    if sites is None:
+        return scene.sectors.iloc[:0]
+    proposed = sites[sites["status"] == "proposed"].sort_index()
+    return scene.sectors.iloc[:0] if proposed.empty else sectors_of_sites(proposed, equipment, serves(scene))
+
+
+@dataclass(frozen=True)
+class Signals:
+    """One state of a scene as the rules ask for it.
+
+    Attributes
+    ----------
+    scene : Scene
+    coverage : Coverage
+        At the threshold of the study.
+    sites : GeoDataFrame or None
+        The sites table whose proposed sites serve as well.
+    """
+
+    scene: Scene
+    coverage: Coverage
+    sites: gpd.GeoDataFrame | None = None
+    _asked: dict[float, Coverage] = field(default_factory=dict, repr=False)
+
+    def at(self, rule: Rule) -> Coverage:
+        """Coverage at the threshold of a rule; one that differs from the study's is predicted anew."""
+        wanted = rule.threshold_dbm
+        if wanted is None or wanted == self.coverage.threshold_dbm:
+            return self.coverage
+        if wanted not in self._asked:
+            scene = self.scene
+            sectors = pd.concat([scene.sectors, proposed_sectors(scene, self.sites, scene.equipment)])
+            params = scene.params.coverage.model_copy(update={"threshold_dbm": wanted, "indoor_threshold_dbm": None})
+            self._asked[wanted] = predict_coverage(scene.surface, sectors, params, list(self.coverage.networks),
+                                                   equipment=scene.equipment, calibration=scene.calibration)
+        return self._asked[wanted]
+
+    def any_network(self, rule: Rule) -> Signal:
+        """The best of all networks of the rule's technology."""
+        coverage = self.at(rule)
+        if rule.technology == "5G":  # every stage asks for it: whole and kept
+            return _signal(coverage.any_5g(), coverage)
+        layers = {id(layer): layer for network, layer in zip(coverage.networks, coverage.layers, strict=True)
+                  if network.technology == rule.technology}
+        if not layers:
+            return _signal(coverage.any_of(rule.technology), coverage)
+        inside = [layer.indoor_probability for layer in layers.values() if layer.indoor_probability is not None]
+        return Signal(reduce(np.maximum, [layer.probability for layer in layers.values()]),
+                      reduce(np.fmax, inside) if len(inside) == len(layers) else None,
+                      threshold_dbm=coverage.threshold_dbm)
+
+    def networks(self, rule: Rule) -> Mapping[str, Signal]:
+        """Every network of the rule's technology, by its name."""
+        coverage = self.at(rule)
+        pairs = zip(coverage.networks, coverage.layers, strict=True)
+        return {network.name: _signal(layer, coverage) for network, layer in pairs
+                if network.technology == rule.technology}
+
+
+def _signal(layer: Layer, coverage: Coverage) -> Signal:
+    return Signal(layer.probability, layer.indoor_probability, threshold_dbm=coverage.threshold_dbm)
+
+
+def error_parts(scene: Scene) -> tuple[ErrorComponent, ErrorComponent]:
+    """Parts of the prediction error: those of the model that most sectors take, without sight.
+
+    Without sight the fading is greater and alike over a longer distance, so the bands are rather too wide than too
+    narrow. Of a calibration, whose sigma holds both parts, the rest beside the fading counts as the model's.
+    """
+    there = scene.sectors[scene.sectors["kind"] != "indoor"]
+    model = "uma"
+    if len(there):
+        rows, cols = pixel_of(scene.surface.geobox, there["x"].to_numpy(float), there["y"].to_numpy(float))
+        numbers = models_of(scene.surface, there, rows, cols, scene.params.coverage)
+        model = MODEL_NAMES[int(pd.Series(numbers).mode().iloc[0])]
+    model = _STANDS_IN.get(model, model)
+    shadow = float(shadow_sigma_db(model, False))
+    beside = scene.params.coverage.model_sigma_db
+    if scene.calibration is not None:
+        whole = sum(scene.calibration.sigma_blocked_db) / len(scene.calibration.sigma_blocked_db)
+        beside = max(whole**2 - shadow**2, 0.0) ** 0.5
+    return error_components(model, blocked=True, shadow_sigma_db=shadow, model_sigma_db=beside)
