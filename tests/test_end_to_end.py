@@ -164,7 +164,7 @@ def test_village_points_under_the_miit_rule(written: Written) -> None:
 
 
 def test_gaps_hold_no_covered_pixel(written: Written) -> None:
-    """Gap areas hold pixels below the gap probability alone; with the pieces too small to be listed they hold them all."""
+    """Gap areas hold pixels below the gap probability alone; with the pieces too small to be listed, all of them."""
     values, transform = written.band("coverage.tif", "probability")
     people, _ = written.band("demand.tif", "demand")
     gaps = written.layer("gaps.gpkg", "gaps_after")

@@ -70,8 +70,8 @@ def reassess(table: pd.DataFrame, areas: gpd.GeoDataFrame, probability: np.ndarr
 
     Areas that hold a pixel of the window, or one of whose points lies there, are judged anew by
     :func:`~siteplan.gaps.judging.areas.assess_areas`; the others keep their rows. The answer is that of judging all
-    anew, as long as nothing but the probability (and the ``indoor`` one) inside the window differs from when ``table`` was
-    made. When sites were added or moved and the rule asks for sites (``site_within_m``), all areas are judged anew.
+    anew, as long as nothing but the probability (and the ``indoor`` one) inside the window differs from when ``table``
+    was made. When sites were added or moved and the rule asks for sites (``site_within_m``), all areas are judged anew.
 
     Parameters
     ----------
