@@ -24,8 +24,10 @@ from siteplan.coverage._equipment import Band, SiteType, load_equipment
 from siteplan.coverage._sectors import _usual_antenna
 from siteplan.coverage._sensitive import load_exposure
 from siteplan.export._detailed_plan import site_fields
-from siteplan.gaps import load_rules
-from siteplan.gaps.judging.rules import KIND_ZH
+from siteplan.gaps import load_rankings, load_rules, load_targets
+from siteplan.gaps.judging.rules import KIND_ZH, Rule
+from siteplan.gaps.progress.ranking import Indicator, Weights
+from siteplan.gaps.progress.targets import Target
 from siteplan.layers.formats.catalogue import load_formats
 from siteplan.layers.kinds.band_table import load_bands
 from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, CoverageParams, ExposureAntennaParams, LayerSource, StudyParams
@@ -39,6 +41,16 @@ ENTRY_TABLES = {"bands": ("频段", Band), "antennas": ("天线", Antenna), "sit
 WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads((DOCS / "study_keys.toml").read_text("utf-8"))
 TABLES_ZH, KEYS_ZH, ENTRY_ZH, EXPOSURE_ZH, SOURCE_ZH, USE_ZH = (
     WORDS[name] for name in ("tables", "keys", "entries", "exposure_antennas", "layer_source", "layer_use"))
+JUDGING_TABLES = {"rules": ("自己的规则", Rule, "gaps.rules.规则名"), "targets": ("目标", Target, "targets.目标名"),
+                  "rankings": ("评分", Weights, "rankings.评分名"),
+                  "indicators": ("评分的一个指标", Indicator, "rankings.评分名.indicators.指标")}
+JUDGING_EXAMPLES = {
+    "gaps": ("例：", "", "```toml", "[gaps]", 'village_rule = "village_80"', "[gaps.zone_rules]             # 区域类型 = 规则名",
+             '"县城主城区" = "area_full"', "[gaps.rules.village_80]", 'like = "area_share_95"', 'zh = "行政村面积覆盖率不低于80%(本市口径)"',
+             "minimum = 0.8", "```", ""),
+    "targets": ("例：", "", "```toml", "[targets.villages]", 'like = "villages_70_2024"', "by = 2027-12-31", "[rankings.mine]",
+                'like = "coverage"', "[rankings.mine.indicators.area_share]", "weight = 0", "[rankings.mine.indicators.zone_rate]",
+                "weight = 0.3", "```", "")}
 NOT_YET = "仅读入检查，尚未参与计算"
 
 
@@ -49,7 +61,8 @@ def type_zh(annotation: Any) -> str:
     if str(get_origin(annotation)) == "typing.Literal":
         return "、".join(f"`\"{word}\"`" if isinstance(word, str) else f"`{word}`" for word in get_args(annotation)) + " 之一"
     if get_origin(annotation) is tuple:
-        return "表的列表" if annotation == tuple[SsbBeam, ...] else "数的列表"
+        part = get_args(annotation)[0]
+        return "表的列表" if part in (SsbBeam, Indicator) else "数的列表" if part is float else "文本列表"
     if get_args(annotation) and get_origin(annotation) not in (list, dict):
         return "或".join(type_zh(part) for part in get_args(annotation))
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", dt.date: "日期", list[float]: "数的列表",
@@ -83,10 +96,12 @@ def default_zh(field: FieldInfo) -> str:
     return f"`\"{value}\"`" if isinstance(value, str) else f"`{value:g}`"
 
 
-def key_rows(model: type[BaseModel], sentences: Mapping[str, str], prefix: str = "") -> Iterator[str]:
-    """Rows of the table of one model."""
-    for name, field in model.model_fields.items():
-        cells = (f"`{name}`", type_zh(field.annotation), default_zh(field), range_zh(field), sentences[f"{prefix}{name}"])
+def key_rows(model: type[BaseModel], sentences: Mapping[str, str], prefix: str = "",
+             without: tuple[str, ...] = (), filled_in: tuple[str, ...] = ()) -> Iterator[str]:
+    """Rows of the table of one model; keys that are ``filled_in`` by the program need not be written."""
+    for name, field in ((name, field) for name, field in model.model_fields.items() if name not in without):
+        default = "（空）" if name in filled_in else default_zh(field)
+        cells = (f"`{name}`", type_zh(field.annotation), default, range_zh(field), sentences[f"{prefix}{name}"])
         yield "| " + " | ".join(cells) + " |"
 
 
@@ -101,6 +116,7 @@ def faults() -> list[str]:
     keys = {f"{table}.{name}" for table, model in settings_tables().items() for name in model.model_fields}
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
              (set(settings_tables()), set(TABLES_ZH)), (set(ExposureAntennaParams.model_fields), set(EXPOSURE_ZH)),
+             *((set(model.model_fields) - {"id"}, set(WORDS[name])) for name, (_, model, _) in JUDGING_TABLES.items()),
              ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
 
@@ -131,6 +147,20 @@ def exposure_lines(head: str) -> Iterator[str]:
                 "[exposure.antennas.macro_64t]          # 运营商给出的实际平均功率占比", "factor = 0.25", "```", "")
 
 
+def judging_lines(head: str, table: str) -> Iterator[str]:
+    """The part on rules (below ``[gaps]``), or on targets and rankings."""
+    own = {"gaps": ("rules",), "targets": ("targets", "rankings", "indicators")}[table]
+    for name in own:
+        zh, model, place = JUDGING_TABLES[name]
+        listed = {"rules": load_rules(), "targets": load_targets(), "rankings": load_rankings()}.get(name, {})
+        yield from (f"### `[{place}]` {zh}", "")
+        if listed:
+            yield from ("`like` 取另一条的全部键（含程序自带的），只写要改的。程序自带：" + "、".join(f"`{key}`" for key in listed), "")
+        filled_in = ("source",) if name in ("rules", "targets") else ("source", "zh")
+        yield from (head, *key_rows(model, WORDS[name], without=("id",), filled_in=filled_in), "")
+    yield from JUDGING_EXAMPLES[table]
+
+
 def study_file() -> str:
     """The text of docs/study-file.md."""
     if faults():
@@ -143,6 +173,8 @@ def study_file() -> str:
     for table, model in settings_tables().items():
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
         lines += equipment_lines(head) if table == "equipment" else exposure_lines(head) if table == "exposure" else ()
+        lines += judging_lines(head, table) if table == "gaps" else ()
+    lines += ["## `[targets]`、`[rankings]` 目标与评分", "", *judging_lines(head, "targets")]
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
               *key_rows(LayerSource, SOURCE_ZH), "",
@@ -191,9 +223,11 @@ def rules_table() -> str:
     rows = []
     for rule in load_rules().values():
         points = f"{'、'.join(KIND_ZH[kind] for kind in rule.kinds)}；点位概率 {rule.point_probability:g}" if rule.kinds else ""
-        points += f"；{rule.technology}" if rule.technology != "5G" else ""
-        rows.append(f"| `{rule.id}` | {rule.zh} | `{rule.measure}` | {rule.minimum:g} | {points} | {rule.source} |")
-    return "\n".join(["| 编号 | 规则 | 量什么 | 下限 | 点位 | 出处 |", "|---|---|---|---|---|---|", *rows])
+        said = [points, rule.technology if rule.technology != "5G" else "", {"one": "一家单独满足", "every": "每家都满足"}.get(rule.operators, ""),
+                f"门限 {rule.threshold_dbm:g} dBm" if rule.threshold_dbm is not None else "",
+                f"室内不低于 {rule.indoor_minimum:g}" if rule.indoor_minimum is not None else ""]
+        rows.append(f"| `{rule.id}` | {rule.zh} | `{rule.measure}` | {rule.minimum:g} | {'；'.join(filter(None, said))} | {rule.source} |")
+    return "\n".join(["| 编号 | 规则 | 量什么 | 下限 | 其他条件 | 出处 |", "|---|---|---|---|---|---|", *rows])
 
 
 def tiers_table() -> str:

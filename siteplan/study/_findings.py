@@ -15,12 +15,15 @@ from siteplan.gaps import (
     connectivity,
     count_connectivity,
     count_findings,
+    count_indoor,
     filing_list,
     hot_spots,
     indoor_list,
     indoor_reach,
     match_complaints,
+    room_conditions,
 )
+from siteplan.gaps.judging.areas import point_probability
 from siteplan.gaps.progress.comparison import changed_areas
 from siteplan.gaps.progress.connectivity import resettlement_zones
 from siteplan.study._areas import compare_rules, point_states
@@ -31,8 +34,15 @@ from siteplan.study._signals import Signals
 from siteplan.study._stages import State
 from siteplan.study._stations import stations_of
 from siteplan.study._targets import cheapest_villages, judged_areas, target_table
+from siteplan.venues import load_venues
 
 RULE_4G = "village_4g_2018"
+MINOR_USES = ("residential", "industrial", "other")
+INDOOR_WORDS: Mapping[str, str] = {
+    "total": "建筑总数", "must": "应当配建室内覆盖设施", "must_built": "其中已有", "must_not_built": "其中没有",
+    "must_built_unknown": "其中不明", "must_not_reached": "应当配建而宏站室内未达", "should": "宜配建", "should_built": "其中已有(宜)",
+    "should_not_reached": "宜配建而宏站室内未达", "unknown": "待核实", "none": "无要求", "doubtful": "面积接近界限,待核"}
+"""Counts of buildings, in the order of the sheet."""
 LAYER_WORDS = {"villages": "行政村", "zones": "重点区域"}
 Results = Mapping[str, pd.DataFrame]
 
@@ -88,22 +98,47 @@ def _connected(scene: Scene, signals: Signals) -> dict[str, pd.DataFrame]:
     }
 
 
-def _buildings(scene: Scene, before: State, after: State) -> gpd.GeoDataFrame:
-    """Buildings with a duty to have indoor infrastructure, and how far the outdoor sites reach into them."""
+def _buildings(scene: Scene, before: State, after: State) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Buildings that must or should have indoor coverage, or that the outdoor sites do not reach; and counts of all.
+
+    Dwellings and the like of no duty are counted, not listed: in thousands, indoor gaps say where they stand.
+    """
     buildings = scene.tables["buildings"]
     inner = buildings[buildings["inside"].fillna(True).astype(bool)]
     duty = building_duty(inner, facilities=scene.tables["facilities"])
-    bound = duty["duty"].isin(["must", "should"]) | (duty["duty_at_most"] == "must")
-    inner, duty = inner[bound], duty[bound]
     reach = {}
     for state, found in (("before", before), ("after", after)):
         best = found.signals.coverage.any_5g()
         reach[state] = indoor_reach(inner, best.indoor_probability, scene.surface.geobox,
                                     scene.params.gaps.gap_probability, unknown=np.isnan(best.probability))
     listed = indoor_list(inner, duty, reach["after"])
+    duty_free = (listed["duty"] == "none") & listed["use"].isin(MINOR_USES)
+    listed = listed[~duty_free].assign(rank_no=np.arange(1, int((~duty_free).sum()) + 1))
     listed = listed.assign(reach_before=reach["before"]["state"].reindex(listed.index),
                            indoor_probability_before=reach["before"]["indoor_probability"].reindex(listed.index))
-    return gpd.GeoDataFrame(listed, geometry=inner.geometry.reindex(listed.index), crs=scene.crs)
+    counts = {state: pd.Series(count_indoor(inner, duty, table)) for state, table in reach.items()}
+    table = pd.DataFrame({"item": INDOOR_WORDS, **{
+        state: found.reindex(list(INDOOR_WORDS)) for state, found in counts.items()}})
+    return gpd.GeoDataFrame(listed, geometry=inner.geometry.reindex(listed.index), crs=scene.crs), table
+
+
+def _venues(scene: Scene, before: State, after: State) -> pd.DataFrame:
+    """Public venues by class: how many have the signal of any 5G network at their place, now and as planned."""
+    venues = scene.tables["facilities"]
+    venues = venues[venues["inside"].fillna(True).astype(bool) & venues.geometry.notna()]
+    if venues.empty:
+        return pd.DataFrame()
+    least, classes = scene.params.gaps.gap_probability, load_venues().classes
+    columns = {"total": pd.Series(1, index=venues.index)}
+    for state, found in (("before", before), ("after", after)):
+        p = point_probability(venues, found.signals.coverage.any_5g().probability, scene.demand)
+        columns |= {f"covered_{state}": p >= least, f"unknown_{state}": np.isnan(p),
+                    f"not_covered_{state}": p < least}
+    names = venues["venue_class"].map(lambda name: classes[name].zh if name in classes else str(name))
+    table = pd.DataFrame(columns, index=venues.index).groupby(names.rename("venue_class")).sum().astype(int)
+    for state in ("before", "after"):
+        table[f"rate_{state}"] = table[f"covered_{state}"] / table["total"]
+    return table.sort_values(["not_covered_after", "not_covered_before", "total"], ascending=False, kind="stable")
 
 
 def _filings(scene: Scene) -> pd.DataFrame:
@@ -173,8 +208,9 @@ def find_results(scene: Scene, before: State, after: State, sites: gpd.GeoDataFr
         "lines": after.lines.sections.join(before.lines.sections[
             ["length_share", "verdict", "worst_stretch_m", "reason"]].add_suffix("_before")),
         "stretches": after.lines.stretches, "indoor_gaps": after.indoor_gaps,
-        "indoor_buildings": _buildings(scene, before, after), "filing": _filings(scene),
+        "filing": _filings(scene), "venues": _venues(scene, before, after),
     }
+    results["indoor_buildings"], results["indoor_counts"] = _buildings(scene, before, after)
     if len(tables["villages"]):
         results["rules"] = compare_rules(scene, villages)
         results["village_facts"] = _village_facts(scene, before, connected["行政村"])
@@ -182,4 +218,6 @@ def find_results(scene: Scene, before: State, after: State, sites: gpd.GeoDataFr
         results[layer] = ranked(scene, before.places[layer], after.places[layer])
     if len(tables["complaints"]):
         results |= _complaints(scene, before)
+    if len(tables["planned_buildings"]):
+        results["rooms"] = room_conditions()
     return {name: table for name, table in results.items() if len(table)}
