@@ -131,6 +131,15 @@ def _percent(value: float | None) -> str:
     return "无数据" if value is None else f"{percent_down(value):.1f}%"
 
 
+def _target_lines(plan: Plan) -> Iterator[str]:
+    """What every target wants, and how far it is reached now and as planned."""
+    targets = plan.results.get("targets")
+    for row in () if targets is None else targets.itertuples():
+        where = "/".join(word for word in (str(row.county), str(row.town)) if word)
+        yield (f"目标 {row.zh}{f'({where})' if where else ''}:现状{row.status_before}({row.reason_before});"
+               f"规划后{row.status_after}({row.reason_after})")
+
+
 def _print_plan(console: Console, plan: Plan) -> None:
     """Indicators before and after, sites, bound - each rate with its rule."""
     from rich.table import Table
@@ -157,10 +166,12 @@ def _print_plan(console: Console, plan: Plan) -> None:
         cells = [f"{state[name]['passed']}/{state[name]['total']}" + (
             f"(无法判定{state[name]['not_assessable']})" if state[name]["not_assessable"] else "")
                  for state in (before, after)]
-        table.add_row(title, *cells, f"{before[name]['rule']}:{before[name]['rule_zh']}")
+        table.add_row(title, *cells, before[name]["rule_zh"])
     table.add_row("空洞面积(平方公里)", f"{before['gap_area_m2'] / 1e6:.2f}", f"{after['gap_area_m2'] / 1e6:.2f}",
                   f"覆盖概率<{plan.parameters['gaps']['gap_probability']:g} 的连片区域")
     console.print(table)
+    for sentence in _target_lines(plan):
+        console.print(sentence, markup=False)
     model, *warnings = describe_model(plan)
     console.print(model, markup=False)
     for sentence in warnings:
@@ -259,6 +270,8 @@ def _print_comparison(console: Console, comparison: Comparison, most: int) -> No
     for heading in INDICATOR_HEAD:
         table.add_column(heading, overflow="fold")
     main = comparison.indicators[~comparison.indicators.index.str.contains(r"\.(?:networks|proposed_by_\w+)\.")]
+    both = main[["before", "after"]]
+    main = main[~(both["before"].eq(both["after"]) | both.isna().all(axis=1))]  # what is equal stands in the workbook
     for row in indicator_rows(main):
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)

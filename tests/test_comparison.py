@@ -71,7 +71,7 @@ def test_zones_under_several_rules_are_told_one_by_one() -> None:
     """Three zones by area, one by points: the whole is 2 of 4, by area 2 of 3."""
     zones = {**block(2, rule="area|points", zh="面积;点位"), "by_rule": [block(2, 3, "area", "面积"), block(0, 1)]}
     table = compare_states({"zones": zones}, {"zones": zones})
-    assert table.loc["zones.area.rate", ["label_zh", "rule_before"]].tolist() == ["重点区域 area达标率", "area:面积"]
+    assert table.loc["zones.area.rate", ["label_zh", "rule_before"]].tolist() == ["重点区域(面积)达标率", "area:面积"]
     assert table.loc["zones.area.rate", "before"] == pytest.approx(2 / 3)
     redefined = compare_states({"zones": zones}, {"zones": zones}, parts_before={"rule:area": "95%"},
                                parts_after={"rule:area": "90%"})["comparable"]
@@ -267,7 +267,7 @@ def test_plans_of_one_kind_compare_fully() -> None:
 
 
 @pytest.mark.parametrize(("settings", "hit"), [
-    ({"threshold_dbm": -95.0}, {"area_share", "sinr_share", "gap_count", *RATES}),
+    ({"threshold_dbm": -95.0}, {"area_share", "gap_count", *RATES}),
     ({"max_range_m": 3000.0}, {"area_share", "sinr_share", "gap_count", *RATES}),
     ({"gap_probability": 0.5}, {"gap_count"}), ({"load_share": 0.9}, {"sinr_share"}),
     ({"rules": {"points": {"measure": "points"}}}, RATES), ({"tile_px": 512}, set())])

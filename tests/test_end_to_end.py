@@ -195,7 +195,7 @@ def test_lines_recounted_by_points_every_metre(written: Written) -> None:
     for key in named:
         table = written.plan.context[lines.at[key, "layer"]]
         mine = table[table["name"].fillna("") == lines.at[key, "name"]] if "#" not in key else table.loc[
-            [key.partition("#")[2]]]
+            [key.rpartition(":")[2]]]
         line = shapely.intersection(shapely.line_merge(shapely.union_all(mine.geometry.to_numpy())), inside)
         points = shapely.line_interpolate_point(line, np.arange(0.5, line.length, 1.0)) if (
             line.geom_type == "LineString") else np.concatenate([shapely.line_interpolate_point(

@@ -61,7 +61,7 @@ def causes_of(areas: GapAreas, ground: Surface, server: np.ndarray = ALL_SERVED)
 def test_a_hill_in_between_is_terrain() -> None:
     row = causes_of(village(80), surface(ground=wall(60.0))).iloc[0]
     assert (row["reason_code"], row["share_terrain"]) == ("terrain", 1.0)
-    assert row["reason"] == f"主服站距{row['server_distance_m']:.0f}米,地形遮挡"
+    assert row["reason"] == f"距主服站{row['server_distance_m']:.0f}米,地形遮挡"
     assert 750 <= row["server_distance_m"] <= 850
 
 

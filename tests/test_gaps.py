@@ -330,7 +330,9 @@ def test_a_4g_site_within_5_km_of_the_committee_is_enough() -> None:
 
 def test_only_settlements_of_20_households_and_more_count() -> None:
     covered = Point(5, 5)
-    assert four_g(covered, [(Point(95, 5), 19.0)], [])["verdict"] == "not_assessable"  # no settlement left to look at
+    small = four_g(covered, [(Point(95, 5), 19.0)], [])  # as if the village had no settlement
+    assert small["verdict"] == "pass"
+    assert "自然村或不足20户" in small["reason"]
     assert four_g(covered, [(Point(95, 5), 19.0), (Point(15, 5), 20.0)], [])["verdict"] == "pass"
     assert four_g(covered, [(Point(95, 5), 20.0)], [])["verdict"] == "fail"
     assert four_g(covered, [(Point(95, 5), np.nan)], [])["verdict"] == "fail"  # not known to be small

@@ -67,7 +67,7 @@ def test_another_crs_is_refused() -> None:
 def judged(*chances: float, minimum: float = 1.0) -> pd.Series:
     rule = ALL.model_copy(update={"minimum": minimum})
     names = np.array([f"点{number}" for number in range(len(chances))], object)
-    points = KeyPoints(np.zeros(len(chances), np.int64), names, np.array(chances, float))
+    points = KeyPoints(np.zeros(len(chances), np.int64), names, np.array(chances, float), np.arange(len(chances)))
     return judge_key_points(pd.Index(["Z"]), points, rule).loc["Z"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,84 @@ def test_the_list_holds_what_it_promises(given_links: dict[tuple[str, str], floa
     best = min(sum(cost[s] for s in chosen) for size in range(7) for chosen in itertools.combinations(cost, size)
                if len(completed(set(chosen), lack, given_links)) >= min(needed, len(possible)))
     assert sum(cost[site] for site in bought) >= best
+
+
+def bought_together(lack: float, gains: dict[str, float], cost: dict[str, float]) -> set[str]:
+    """Sites that make up a lack: the cheapest per useful gain first, then without those that are not needed."""
+    free, bought, left = {site: gain for site, gain in gains.items() if gain > 0}, [], lack
+    while left > 1e-9 and free:
+        site = min(free, key=lambda name: (cost[name] / min(free[name], left), name))
+        left -= free.pop(site)
+        bought.append(site)
+    for site in sorted(bought, key=lambda name: (cost[name], name), reverse=True):
+        if left + gains[site] <= 1e-9:
+            left += gains[site]
+            bought.remove(site)
+    return set(bought) if left <= 1e-9 else set()
+
+
+def plainly(lack: dict[str, float], cost: dict[str, float], given_links: dict[tuple[str, str], float], needed: int,
+            ) -> list[tuple[set[str], set[str]]]:
+    """Slow twin of the greedy steps: every price is found anew in every step."""
+    steps: list[tuple[set[str], set[str]]] = []
+    left, owned = dict(lack), set[str]()
+    while sum(len(done) for _, done in steps) < needed:
+        still = needed - sum(len(done) for _, done in steps)
+        offers: list[tuple[float, int, str, set[str]]] = []
+        for site in sorted(set(cost) - owned):
+            alone = sum(left[v] > 1e-9 and given_links.get((v, site), -1.0) >= left[v] - 1e-9 for v in left)
+            offers += [(cost[site] / min(alone, still), 0, site, {site})] if alone else []
+        for village in sorted(v for v in left if left[v] > 1e-9):
+            sites = bought_together(left[village], {s: g for (v, s), g in given_links.items()
+                                                    if v == village and s not in owned}, cost)
+            offers += [(sum(cost[s] for s in sorted(sites)), 1, village, sites)] if sites else []
+        if not offers:
+            break
+        chosen = min(offers, key=lambda offer: offer[:3])[3]
+        was_open = {v for v in left if left[v] > 1e-9}
+        for (village, site), gain in sorted(given_links.items()):
+            left[village] -= gain * (site in chosen)
+        owned |= chosen
+        steps.append((chosen, {v for v in was_open if left[v] <= 1e-9}))
+    return steps
+
+
+@given(links, prices, lacks, st.integers(1, 5))
+def test_looking_again_only_where_a_step_helped_changes_no_step(
+        given_links: dict[tuple[str, str], float], price: list[int], short: list[float], needed: int) -> None:
+    """Oracle: the same purchases with everything recounted, bought, thinned out and bought again."""
+    lack, cost = {f"v{n}": s for n, s in enumerate(short)}, {f"s{n}": float(p) for n, p in enumerate(price)}
+    first = plainly(lack, cost, given_links, needed)
+    kept = {site for sites, _ in first for site in sites}
+    wanted = min(needed, sum(len(done) for _, done in first))
+    for site in sorted(kept, key=lambda name: (cost[name], name), reverse=True):
+        if len(completed(kept - {site}, lack, given_links)) >= wanted:
+            kept.remove(site)
+    steps = plainly(lack, cost, {pair: gain for pair, gain in given_links.items() if pair[1] in kept}, needed)
+    table = cheapest_to_gain(failing(*lack, shortfall=short), costs(**cost), helps_of(given_links), needed)
+    got = [(set(rows["sites"].iloc[0].split("|")), set(rows.index)) for _, rows in table.groupby("step")]
+    assert got == [(sites, done) for sites, done in steps if done]
+
+
+def test_a_city_of_120_000_links_takes_three_cpu_seconds_at_most() -> None:
+    """2,000 villages that need ten sites or so each, 20,000 candidates; the best of two, others share the machine."""
+    draw = np.random.default_rng(2)
+    pairs = np.unique(draw.integers(0, 2000 * 20_000, 120_000))
+    village, site = np.divmod(pairs, 20_000)
+    helps = pd.DataFrame({"village_id": np.char.mod("v%05d", village), "site_id": np.char.mod("s%05d", site),
+                          "gain": draw.random(len(pairs)) * 0.02})
+    villages = pd.DataFrame({"shortfall": 0.01 + 0.4 * draw.random(2000)}, index=np.char.mod("v%05d", np.arange(2000)))
+    sites = pd.DataFrame({"cost_yuan": 1e4 * draw.integers(1, 10, 20_000)},
+                         index=np.char.mod("s%05d", np.arange(20_000)))
+    spent = math.inf
+    for _ in range(2):
+        start = time.process_time()
+        table = cheapest_to_gain(villages, sites, helps, 2000)
+        spent = min(spent, time.process_time() - start)
+        if spent <= 3.0:
+            break
+    assert len(table) > 1900
+    assert spent <= 3.0
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=15), st.integers(1, 15))

@@ -165,7 +165,6 @@ def test_every_rule_has_a_source_and_a_sentence_of_its_own() -> None:
 
 @pytest.mark.parametrize(("rule_id", "said"), [
     ("village_miit_2025", "village_points"), ("village_4g_2018", "village_points"), ("key_points_all", "zone_points"),
-    ("indoor_outdoor_95", "coverage.indoor"),
 ])
 def test_a_layer_that_is_not_there_is_named_and_nothing_is_judged(rule_id: str, said: str) -> None:
     areas = strips(west=(0, 50), east=(50, 90))
@@ -175,6 +174,14 @@ def test_a_layer_that_is_not_there_is_named_and_nothing_is_judged(rule_id: str, 
         assert judged["verdict"].to_list() == ["not_assessable"] * 2
         assert judged["reason"].str.contains(said, regex=False).all()
         assert judged["shortfall"].isna().all()
+
+
+def test_without_a_signal_inside_a_rule_of_both_fails_only_what_fails_outdoors() -> None:
+    judged = assess_areas(strips(west=(0, 50), east=(50, 90)), town(), people(), rule_named("indoor_outdoor_95"))
+    assert judged["verdict"].to_dict() == {"west": "not_assessable", "east": "fail"}
+    assert "coverage.indoor" in judged.at["west", "reason"]
+    assert np.isnan(judged.at["west", "shortfall"])
+    assert judged.at["east", "shortfall"] == pytest.approx(0.95)
 
 
 def test_a_signal_for_another_threshold_is_not_judged() -> None:

@@ -129,8 +129,10 @@ def test_every_county_and_rows_without_one() -> None:
 def test_a_town_name_that_two_counties_share() -> None:
     villages = villages_of(["pass", "fail"], county=["甲县", "乙县"], town=["城关镇", "城关镇"])
     assert len(shortfall([target(level="town")], villages, None, None)) == 2
-    with pytest.raises(ModelError, match="county/town"):
-        one(target(level="town", area="城关镇"), villages)
+    row = one(target(level="town", area="城关镇"), villages)
+    assert (row["status"], row["town"]) == ("无法判定", "城关镇")
+    assert "乙县、甲县都有“城关镇”,须写“县区/镇街”" in row["reason"]
+    assert pd.isna(row["needed"])
     assert one(target(level="town", area="甲县/城关镇"), villages)["status"] == "已达成"
     assert one(target(level="town", area="乙县/城关镇"), villages)["status"] == "未达成"
 
@@ -223,11 +225,28 @@ def test_context_outside_the_boundary_does_not_count() -> None:
 def test_the_rule_is_named_and_never_mixed() -> None:
     villages = pd.DataFrame({"verdict": ["pass", "fail"], "rule": ["village_miit_2025", "area_share_95"]},
                             index=["v1", "v1"])
-    with pytest.raises(ModelError, match="area_share_95, village_miit_2025"):
-        one(target(), villages)
+    row = one(target(), villages)
+    assert (row["status"], row["rule"]) == ("无法判定", "")
+    assert "行政村按多条规则判定(area_share_95、village_miit_2025),须写 rule" in row["reason"]
+    assert pd.isna(row["reached"])
     rows = [one(target(rule=rule), villages) for rule in ("village_miit_2025", "area_share_95", "population_share_95")]
     assert [row["status"] for row in rows] == ["已达成", "未达成", "无法判定"]
     assert one(target(), villages.iloc[:1])["rule"] == "village_miit_2025"
+    absent = one(target(rule="population_share_95"), villages)
+    assert "没有按规则 population_share_95 判定的行政村" in absent["reason"]
+
+
+def test_types_of_zones_come_before_the_question_which_rule() -> None:
+    """Hospitals are judged by points, the town by area: a target of the town alone has one rule."""
+    zones = pd.DataFrame({"verdict": ["pass", "fail"], "rule": ["area_share_95", "key_points_all"],
+                          "zone_type": ["县城主城区", "医疗机构"]}, index=["z1", "z2"])
+    asked = {"measure": "full_coverage", "value": 100}
+    row = one(target(**asked, zone_types=("县城主城区",)), zones=zones)
+    assert (row["rule"], row["status"], row["total"]) == ("area_share_95", "已达成", 1)
+    assert one(target(**asked), zones=zones)["status"] == "无法判定"
+    by_county = shortfall([target(**asked, level="county")], None, zones.assign(county="甲县"), None)
+    assert by_county["county"].tolist() == ["甲县"]
+    assert "须写 rule" in by_county["reason"].iloc[0]
 
 
 def test_people_left_are_unknown_where_one_village_is() -> None:

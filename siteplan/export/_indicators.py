@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,26 @@ from siteplan.export._annex import HEAD as ANNEX_HEAD
 from siteplan.export._annex import SHEET as ANNEX_SHEET
 from siteplan.export._annex import WIDTHS, annex_notes, annex_rows, rule_notes
 from siteplan.export._networks import HEAD, SHEET, network_notes, network_rows
-from siteplan.export._results import MOST_ROWS, NO_DATA, result_rows, result_sheets, widths_of
+from siteplan.export._results import (
+    NO_DATA,
+    VERDICT_MARKS,
+    result_marks,
+    result_rows,
+    result_sheets,
+    widths_of,
+)
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH, complaints_without_gap
 from siteplan.gaps.judging.areas import percent_down
+from siteplan.gaps.progress.ranking import ranking_of
 from siteplan.plan import Plan
 
 ZONE_SHEET = "重点区域"
 ZONE_HEAD = ["编号", "名称", "类型", "县区", "镇街", "规则", "面积(公顷)", "需求", "现状面积覆盖率(%)", "规划后面积覆盖率(%)", "现状需求覆盖率(%)",
              "规划后需求覆盖率(%)", "现状室内覆盖率(%)", "规划后室内覆盖率(%)", "现状达标概率(%)", "规划后达标概率(%)", "现状结论", "规划后结论",
              "现状说明", "规划后说明"]
+WIDE = 16
+"""Sheets of more columns are printed two pages wide."""
 SHARES = ("area_share", "demand_share", "indoor_share", "pass_probability")
 
 
@@ -40,12 +51,21 @@ def zone_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
     return rows
 
 
+def _zone_marks(table: gpd.GeoDataFrame) -> dict[tuple[int, int], str]:
+    """Verdicts of `zone_rows` that a planner must not miss."""
+    return {(row, ZONE_HEAD.index(head)): VERDICT_MARKS[value] for head, state in (
+        ("现状结论", "before"), ("规划后结论", "after")) for row, value in enumerate(table[f"verdict_{state}"])
+            if value in VERDICT_MARKS}
+
+
 def result_tables(plan: Plan) -> Mapping[str, pd.DataFrame]:
     """Tables of the plan by the key of their sheet; those that it lacks are left out."""
     found = {**plan.results, "gaps_after": plan.gaps_after, "gaps_before": plan.gaps_before}
     told = plan.results.get("complaints")
     if told is not None:
         found["no_gap"] = complaints_without_gap(gpd.GeoDataFrame(told))
+    if "lines" in found:
+        found["lines"] = found["lines"][found["lines"]["length_m"] > 0]
     return {key: found[key] for key in result_sheets() if key in found and len(found[key])}
 
 
@@ -66,7 +86,7 @@ def write_indicators(plan: Plan, path: Path) -> None:
         add_sheet(book, ZONE_SHEET, ZONE_HEAD, zone_rows(plan.zones),
                   [f"附表2 {plan.study['name']} 重点区域5G网络覆盖情况表", *rule_notes(plan, plan.zones["rule"]), unit,
                    *notices],
-                  {1: 18, 2: 14, 5: 18, 18: 36, 19: 36})
+                  {1: 18, 2: 14, 5: 18, 18: 36, 19: 36}, _zone_marks(plan.zones), pages=2)
     add_sheet(book, SHEET, HEAD, network_rows(plan.indicators),
               [f"{plan.study['name']} {SHEET}", *network_notes(plan), *notices],
               {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
@@ -79,8 +99,35 @@ def write_indicators(plan: Plan, path: Path) -> None:
 def _add_result(book: Any, plan: Plan, key: str, table: pd.DataFrame) -> None:
     """One table of results as a sheet."""
     sheet = result_sheets()[key]
-    notes = [f"{plan.study['name']} {sheet.title}", *sheet.notes, *plan.study["notices"]]
-    if len(table) > MOST_ROWS:
-        notes.append(f"只列前 {MOST_ROWS} 行,共 {len(table)} 行")
-    add_sheet(book, sheet.sheet, [item.zh for item in sheet.fields], result_rows(table.head(MOST_ROWS), sheet), notes,
-              widths_of(sheet))
+    notes = [f"{plan.study['name']} {sheet.title}", *(_with_values(plan, note) for note in sheet.notes),
+             *(_weight_notes(plan) if key in ("counties", "towns") else ()), *plan.study["notices"]]
+    if len(table) > sheet.most:
+        notes.append(f"只列前 {sheet.most} 行,共 {len(table)} 行,全部见 gaps.gpkg")
+    shown = _with_degrees(table.head(sheet.most))
+    add_sheet(book, sheet.sheet, [item.zh for item in sheet.fields], result_rows(shown, sheet), notes, widths_of(sheet),
+              result_marks(shown, sheet), pages=2 if len(sheet.fields) > WIDE else 1)
+
+
+def _with_values(plan: Plan, note: str) -> str:
+    """A note with the values of the settings ``{gaps.KEY}`` that it names."""
+    gaps = plan.parameters.get("gaps") or {}
+    return re.sub(r"\{gaps\.(\w+)\}", lambda found: f"{gaps.get(found[1], '')}", note)
+
+
+def _weight_notes(plan: Plan) -> list[str]:
+    """Weights and bounds of the ranking, as published, and what a missing indicator does."""
+    gaps = plan.parameters.get("gaps") or {}
+    ranking = ranking_of(str(gaps.get("ranking", "coverage")), plan.parameters.get("rankings") or {})
+    told = "、".join(f"{item.zh} {100 * item.weight:g}%({item.worst:g} 得零分,{item.best:g} 得满分)"
+                    for item in ranking.indicators)
+    rest = ("缺任一指标的不评分" if ranking.missing == "not_assessable" else
+            f"缺少的指标权重按比例分给其余指标,已知权重不足 {100 * ranking.least_weight:g}% 的不评分")
+    return [f"{ranking.zh}:{told}(来源:{ranking.source})", rest]
+
+
+def _with_degrees(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with places: longitude and latitude (CGCS2000) of a point inside each."""
+    if not isinstance(table, gpd.GeoDataFrame) or table.crs is None or table.empty:
+        return table
+    points = table.geometry.representative_point().to_crs("EPSG:4490")
+    return table.assign(lon=points.x.round(6), lat=points.y.round(6))

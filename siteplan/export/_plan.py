@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -48,8 +49,34 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
              "meaning": "覆盖空洞内的加权需求;同样数量和预算内的任何选址方案都不超过 upper_bound"}
     return {"study": dict(plan.study), "parameters": dict(plan.parameters),
             "inputs": [dict(file) for file in plan.inputs],
-            "indicators": dict(plan.indicators), "sites": sites, "bound": bound,
+            "indicators": dict(plan.indicators), "results": _result_facts(plan), "sites": sites, "bound": bound,
             "ledger": plan.ledger.summary(), "versions": dict(plan.versions), "timings": dict(plan.timings)}
+
+
+TOLD = ("targets", "cheapest", "rules", "counties", "towns", "complaint_findings", "complaint_rates",
+        "connectivity_counts", "indoor_counts", "venues")
+"""Results that ``plan.json`` holds whole; the others stand in ``gaps.gpkg`` and ``indicators.xlsx``."""
+
+
+def _result_facts(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    """Tables of results as records; days as texts."""
+    found = {}
+    for name in TOLD:
+        if name in plan.results:
+            table = plan.results[name]
+            named = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+            found[name] = [{str(key): None if pd.isna(value) else str(value) if isinstance(value, dt.date) else value
+                            for key, value in row.items()} for row in named.to_dict("records")]
+    return found
+
+
+def _with_facts(plan: Plan) -> gpd.GeoDataFrame:
+    """Villages with the state of their points now, 4G and fibre, before the geometry."""
+    facts = plan.results.get("village_facts")
+    if facts is None:
+        return plan.villages
+    told = plan.villages.join(facts.drop(columns=["asked_kinds", *plan.villages.columns], errors="ignore"))
+    return told[[*(name for name in told.columns if name != "geometry"), "geometry"]]
 
 
 def _clean(value: Any) -> Any:
@@ -115,7 +142,7 @@ def _write_gaps(plan: Plan, path: Path) -> None:
 
 
 def _write_areas(plan: Plan, path: Path) -> None:
-    layers = {"boundary": plan.boundary[["name", "geometry"]], "villages": plan.villages, "zones": plan.zones}
+    layers = {"boundary": plan.boundary[["name", "geometry"]], "villages": _with_facts(plan), "zones": plan.zones}
     write_geopackage({name: _noticed(plan, table) for name, table in layers.items()}, path)
 
 
@@ -156,7 +183,7 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
     ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
     ("areas.gpkg", _write_areas),
-    ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.villages)).reset_index(), path)),
+    ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, _with_facts(plan))).reset_index(), path)),
     ("zones.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.zones)).reset_index(), path)),
     ("exposure.csv", write_exposure_csv), ("indicators.xlsx", write_indicators), ("ledger.xlsx", write_ledger),
     ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),

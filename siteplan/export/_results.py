@@ -15,6 +15,7 @@ from siteplan.gaps.judging.areas import percent_down
 from siteplan.tables import read_table
 
 NO_DATA = "无数据"
+VERDICT_MARKS: Mapping[str, str] = {"fail": "bad", "not_assessable": "warn"}
 MOST_ROWS = 20_000
 """Rows of a sheet; the GeoPackage holds all."""
 
@@ -38,6 +39,7 @@ class ResultSheet:
     title: str
     notes: tuple[str, ...]
     fields: tuple[ResultField, ...]
+    most: int = MOST_ROWS
 
 
 @cache
@@ -52,7 +54,8 @@ def result_sheets() -> Mapping[str, ResultSheet]:
         listed = table["column_sets"][entry["columns_of"]] if "columns_of" in entry else entry["columns"]
         fields = tuple(ResultField(name, **({"zh": item} if isinstance(item, str) else item))
                        for name, item in listed.items())
-        out[key] = ResultSheet(key, entry["sheet"], entry["title"], tuple(entry.get("notes", ())), fields)
+        out[key] = ResultSheet(key, entry["sheet"], entry["title"], tuple(entry.get("notes", ())), fields,
+                               int(entry.get("most", MOST_ROWS)))
     return out
 
 
@@ -71,7 +74,8 @@ _FIXED: Mapping[str, Mapping[Any, str]] = {
     "verdict": VERDICT_ZH, "yes_no": {"True": "是", "False": "否"}, "state": {"yes": "是", "no": "否", "unknown": "不明"},
 }
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
-    "text": str, "int": _rounded(0), "number1": _rounded(1), "number2": _rounded(2), "hectares": _rounded(1, 1e-4),
+    "text": str, "int": _rounded(0), "number1": _rounded(1), "number2": _rounded(2),
+    "degrees": _rounded(6), "hectares": _rounded(1, 1e-4),
     "km": _rounded(2, 1e-3), "share": percent_down, "percent": _rounded(1, 100.0),
     "date": lambda value: str(value)[:10],
 }
@@ -122,6 +126,16 @@ def result_rows(table: pd.DataFrame, sheet: ResultSheet) -> list[list[Any]]:
             continue
         columns.append([tell(value, item.kind) for value in values])
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def result_marks(table: pd.DataFrame, sheet: ResultSheet) -> dict[tuple[int, int], str]:
+    """Cells of verdicts that a planner must not miss, by row and column number."""
+    out: dict[tuple[int, int], str] = {}
+    for column, item in enumerate(sheet.fields):
+        if item.kind == "verdict" and item.name in table:
+            out |= {(row, column): VERDICT_MARKS[str(value)] for row, value in enumerate(table[item.name])
+                    if str(value) in VERDICT_MARKS}
+    return out
 
 
 def widths_of(sheet: ResultSheet) -> dict[int, float]:

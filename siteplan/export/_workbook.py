@@ -124,8 +124,8 @@ def _fit_row(sheet: Any, number: int, row: Sequence[Any], widths: Sequence[float
 
 
 def _fitting(title: str, rows: Sequence[Sequence[Any]], column: int) -> float:
-    """Width for the heading and the first rows of a column, 8 to 40 letters."""
-    longest = max([2 * len(title)] + [_width(row[column]) for row in rows[:500]])
+    """Width for the first rows of a column, 8 to 40 letters; a heading that is wider than 12 is wrapped."""
+    longest = max([min(_width(title), 12)] + [_width(row[column]) for row in rows[:500]])
     return float(min(max(8.0, longest + 2.0), 40.0))
 
 

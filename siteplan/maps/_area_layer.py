@@ -153,4 +153,6 @@ def _shortfall(row: Mapping[str, Any], state: str, rules: Mapping[str, RuleWords
     rule = rules.get(as_text(row.get("rule")))
     if rule is not None and rule.measure == "points":
         return f"差 {number:.0f} 类点位"
+    if rule is not None and rule.measure == "key_points":
+        return f"差 {number:.0f} 处点位"
     return f"差 {max(number * 100, 0.1):.1f} 个百分点"

@@ -44,7 +44,7 @@ def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
         ``fields, items``; an item has ``title, look`` (reason code, "" where none was found), ``faint`` for land where
         few people are, ``no`` (rank, of the first populated ones), ``values, shape, at``.
     """
-    fields = ["类型", "面积", "需求", "投诉", "未覆盖点位", "原因", "最近站址", "最近免费开放场所", "涉及行政村", "涉及重点区域", "镇街",
+    fields = ["类型", "面积", "需求", "投诉", "未覆盖点位", "原因", "最近站址", "最近应开放场所", "涉及行政村", "涉及重点区域", "镇街",
               "编号"]
 
     def item(row: Mapping[str, Any], key: str) -> Json:
@@ -154,7 +154,7 @@ def hot_spot_layer(hot_spots: gpd.GeoDataFrame, tolerance_m: float) -> Json:
 
 
 def building_layer(buildings: gpd.GeoDataFrame) -> Json:
-    """Buildings that must have an indoor system and that the outdoor sites do not reach inside.
+    """Buildings that must have an indoor system, are not known to have one, and are not reached from outdoors.
 
     Returns
     -------
@@ -164,6 +164,7 @@ def building_layer(buildings: gpd.GeoDataFrame) -> Json:
         of the list first; ``rule``.
     """
     lacking = buildings[(buildings["duty"] == "must") & (buildings["reach"] == "not_reached")]
+    lacking = lacking[~lacking["has_indoor"].astype("boolean").fillna(False).astype(bool)]
     if "rank_no" in lacking:
         lacking = lacking.sort_values("rank_no", kind="stable")
     states = pd.Series([_built(value) for value in lacking["has_indoor"]], index=lacking.index, dtype="object")

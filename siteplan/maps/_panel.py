@@ -70,7 +70,7 @@ def _indoor_rows(plan: Plan) -> list[Json]:
     before, after = ("无数据" if share is None else as_share(share) for share in shares)
     threshold = float(plan.after.indoor_threshold_dbm)
     return [{"label": "室内(建筑内)", "before": before, "after": after,
-             "note": f"建筑像元内的覆盖概率均值(预测),SS-RSRP ≥ {threshold:g} dBm,任一5G网络;分运营商见 ledger.xlsx"}]
+             "note": f"建筑像元内的覆盖概率均值(预测),SS-RSRP ≥ {threshold:g} dBm,任一5G网络;分运营商见 indicators.xlsx"}]
 
 
 def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float]:

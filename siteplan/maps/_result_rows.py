@@ -28,6 +28,8 @@ def result_rows(plan: Plan) -> list[Json]:
         reached = {state: (targets[f"status_{state}"] == "已达成").sum() for state in ("before", "after")}
         rows.append({"label": "目标达成", **{state: f"{int(n)}/{len(targets)}" for state, n in reached.items()},
                      "note": "每项目标的规则和差额见“目标与排名”"})
+    if lines is not None:
+        lines = lines[lines["length_m"] > 0]  # a layer that is not there has a row, and is no line
     if lines is not None and len(lines):
         names = ";".join(rule_name(rule, rules) for rule in sorted(set(lines["rule"].astype(str))))
         rows.append({"label": "线路达标", "before": _passed(lines["verdict_before"]), "after": _passed(lines["verdict"]),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from siteplan.gaps import (
     KIND_ZH,
+    AreaPixels,
     Rule,
     assess_areas,
     assess_networks,
@@ -20,7 +21,8 @@ from siteplan.gaps import (
     share_band,
 )
 from siteplan.gaps.certainty.point_chances import points_pass_probability
-from siteplan.gaps.judging.areas import point_probability
+from siteplan.gaps.judging.areas import point_probability, too_small
+from siteplan.gaps.judging.key_points import points_of_areas
 from siteplan.study._scene import Scene
 from siteplan.study._signals import Signals, error_parts, serves
 
@@ -75,37 +77,65 @@ def _judge(scene: Scene, name: str, places: np.ndarray, rule: Rule, signals: Sig
            ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Areas at some places of a layer under one rule."""
     areas, pixels = scene.tables[name].iloc[places], scene.pixels[name].rows(places)
-    points = scene.tables["village_points"] if name == "villages" else None
-    given: dict[str, Any] = {
-        "points": points, "pixels": pixels, "sites": serving_sites(scene, rule.technology, signals.sites),
-        "key_points": key_points(scene) if rule.measure == "key_points" else None}
+    judged = verdicts_under(scene, name, areas, pixels, rule, signals)
+    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule,
+                               **_given(scene, name, pixels, rule, signals))
+    if rule.operators != "any" and signals.knows(rule):
+        judged = judge_operators(judged, networks, rule)
+    return judged.join(_band(scene, areas, signals.any_network(rule).probability, rule, pixels)), networks
+
+
+def _given(scene: Scene, name: str, pixels: AreaPixels, rule: Rule, signals: Signals) -> dict[str, Any]:
+    """What rules look at beside the probability."""
+    return {"points": scene.tables["village_points"] if name == "villages" else None, "pixels": pixels,
+            "sites": serving_sites(scene, rule.technology, signals.sites) if signals.knows(rule) else None,
+            "key_points": key_points(scene) if rule.measure == "key_points" else None}
+
+
+def verdicts_under(scene: Scene, name: str, areas: gpd.GeoDataFrame, pixels: AreaPixels, rule: Rule,
+                   signals: Signals) -> pd.DataFrame:
+    """Areas of a layer under one rule by the best of all networks; not assessable without a cell of its technology."""
     best = signals.any_network(rule)
     judged = assess_areas(areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
-                          threshold_dbm=best.threshold_dbm, **given)
-    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule, **given)
-    judged = judge_operators(judged, networks, rule)
-    return judged.join(_band(scene, areas, best.probability, rule, pixels)), networks
+                          threshold_dbm=best.threshold_dbm, **_given(scene, name, pixels, rule, signals))
+    if signals.knows(rule):
+        return judged
+    reason = f"没有{rule.technology}工参,无法判定"
+    shares = dict.fromkeys(("area_share", "demand_share", "indoor_share"), np.nan)
+    return judged.assign(**shares, verdict="not_assessable", shortfall=np.nan, reason=reason)
 
 
-def _band(scene: Scene, areas: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule, pixels: Any) -> pd.DataFrame:
+def _band(scene: Scene, areas: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule, pixels: AreaPixels,
+          ) -> pd.DataFrame:
     """Band of the share that the rule measures, and the probability that the area passes; NaN without all points."""
     parts = error_parts(scene)
     weight = scene.demand.per_pixel if rule.measure == "demand_share" else None
     band = share_band(probability, pixels, parts, weight)
     chance = pd.Series(np.nan, index=areas.index)
-    if rule.operators != "any" or rule.indoor_minimum is not None:  # the band is that of any network outdoors
+    part = rule.measure == "key_points" and rule.minimum < 1
+    odd = part or rule.operators != "any" or rule.indoor_minimum is not None or rule.site_within_m is not None
+    if odd:  # the band is that of the signal of any network outdoors, which does not decide alone
         return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
     if rule.measure in ("area_share", "demand_share"):
         chance = pass_probability(band, rule.minimum)
     elif rule.measure == "points":
         points = scene.tables["village_points"]
         points = points[points["kind"].isin(rule.kinds) & points["village_code"].isin(areas.index)]
+        points = points.assign(exists=points["exists"].astype(bool) & ~too_small(points, rule))
         wanted = points[points["exists"].astype(bool)]
         table = pd.DataFrame({
             "code": wanted["village_code"].astype("str").to_numpy(), "x": wanted.geometry.x.to_numpy(),
             "y": wanted.geometry.y.to_numpy(), "p": point_probability(wanted, probability, scene.demand)})
         told = points.groupby(points["village_code"].astype("str"))["kind"].nunique().reindex(areas.index)
         chance = points_pass_probability(table, parts).reindex(areas.index).where(told == len(rule.kinds))
+    elif rule.measure == "key_points":
+        points = key_points(scene)
+        points = points[points.geometry.notna()]
+        found = points_of_areas(areas, points, point_probability(points, probability, scene.demand), rule)
+        where = points.geometry.iloc[found.point]
+        table = pd.DataFrame({"code": areas.index.astype("str")[found.area], "x": where.x.to_numpy(),
+                              "y": where.y.to_numpy(), "p": found.probability})
+        chance = points_pass_probability(table, parts).reindex(areas.index.astype("str")).set_axis(areas.index)
     return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
 
 
@@ -125,7 +155,7 @@ def point_states(scene: Scene, signals: Signals, rule: Rule) -> pd.DataFrame:
     """
     points, villages = scene.tables["village_points"], scene.tables["villages"]
     p = pd.Series(point_probability(points, signals.any_network(rule).probability, scene.demand), index=points.index)
-    there = points["exists"].astype(bool)
+    there = points["exists"].astype(bool) & ~too_small(points, rule)
     state = np.select([~there, p.isna(), p >= rule.point_probability], ["none", "missing", "covered"], "not_covered")
     worst = pd.Series(pd.Categorical(state, ["none", "covered", "missing", "not_covered"], ordered=True).codes,
                       index=points.index)
@@ -146,7 +176,7 @@ def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame
         rule = scene.all_rules[rule_id]
         row: dict[str, Any] = {"rule": rule_id, "rule_zh": rule.zh, "source": rule.source, "own": rule_id == own}
         for state, (signals, judged) in states.items():
-            verdicts = judged["verdict"] if rule_id == own else _plain_verdicts(scene, rule, signals)
+            verdicts = judged["verdict"] if rule_id == own else judged_under(scene, "villages", rule, signals)["verdict"]
             counts = count_verdicts(verdicts, rule)
             row |= {f"{key}_{state}": counts[key] for key in ("passed", "failed", "not_assessable", "rate")}
             row["total"] = counts["total"]
@@ -154,18 +184,29 @@ def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame
     return pd.DataFrame(rows).set_index("rule")
 
 
-def _plain_verdicts(scene: Scene, rule: Rule, signals: Signals) -> pd.Series:
-    """Verdicts of the villages under another rule."""
-    areas = scene.tables["villages"]
-    best = signals.any_network(rule)
-    given: dict[str, Any] = {"points": scene.tables["village_points"], "pixels": scene.pixels["villages"],
-                             "sites": serving_sites(scene, rule.technology, signals.sites)}
-    judged = assess_areas(areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
-                          threshold_dbm=best.threshold_dbm, **given)
-    if rule.operators != "any":
-        judged = judge_operators(judged, assess_networks(areas, signals.networks(rule), scene.demand, rule, **given),
-                                 rule)
-    return judged["verdict"]
+def judged_under(scene: Scene, name: str, rule: Rule, signals: Signals) -> pd.DataFrame:
+    """Every area of a layer judged by one rule, whichever rule the study gives it.
+
+    Parameters
+    ----------
+    scene : Scene
+    name : {"villages", "zones"}
+    rule : Rule
+        Not one of lines.
+    signals : Signals
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`~siteplan.gaps.assess_areas`, without bands.
+    """
+    areas, pixels = scene.tables[name], scene.pixels[name]
+    judged = verdicts_under(scene, name, areas, pixels, rule, signals)
+    if rule.operators == "any" or not signals.knows(rule):
+        return judged
+    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule,
+                               **_given(scene, name, pixels, rule, signals))
+    return judge_operators(judged, networks, rule)
 
 
 def count_layer(scene: Scene, name: str, verdicts: pd.Series) -> dict[str, Any]:

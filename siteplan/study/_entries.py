@@ -12,7 +12,7 @@ from siteplan.entries import LIKE, completed, like_faults
 from siteplan.errors import ModelError, Problem
 from siteplan.gaps.judging.rules import rule_faults
 from siteplan.gaps.progress.ranking import Indicator, Weights, ranking_of
-from siteplan.gaps.progress.targets import Target, targets_of
+from siteplan.gaps.progress.targets import Target
 from siteplan.params import Settings
 from siteplan.study._faults import value_fault, written
 from siteplan.tables import read_table
@@ -51,7 +51,8 @@ def entry_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
     for name, key, reason, remedy in rule_faults(rules):
         yield Problem("study", file, "", ".".join(filter(None, ("gaps.rules", name, key))), reason, remedy)
     yield from _faulty("targets", targets, known["targets"], (
-        Target, lambda name: targets_of({name: targets[name], **targets})[name]), file)
+        Target, lambda name: Target(**{
+            "source": "研究文件", **completed(name, known["targets"], targets), "id": name})), file)
     yield from _faulty("rankings", rankings, known["rankings"], (
         Weights, lambda name: ranking_of(name, rankings)), file)
     yield from _unknown_rules(gaps, rules, all_rules, file)

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siteplan.candidates.refuse import inside_polygons
 from siteplan.gaps import (
     building_duty,
     complaint_rates,
@@ -27,13 +28,14 @@ from siteplan.gaps.judging.areas import point_probability
 from siteplan.gaps.progress.comparison import changed_areas
 from siteplan.gaps.progress.connectivity import resettlement_zones
 from siteplan.study._areas import compare_rules, point_states
+from siteplan.study._cheapest import cheapest_villages, rules_wanted, why_no_list
 from siteplan.study._places import with_places
 from siteplan.study._ranking import ranked
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.study._signals import Signals
 from siteplan.study._stages import State
 from siteplan.study._stations import stations_of
-from siteplan.study._targets import cheapest_villages, judged_areas, target_table
+from siteplan.study._targets import judged_areas, target_table
 from siteplan.venues import load_venues
 
 RULE_4G = "village_4g_2018"
@@ -54,7 +56,7 @@ def _operators(scene: Scene, before: State, after: State) -> pd.DataFrame:
         now, planned = (state.operators[name] for state in (before, after))
         if now.empty and planned.empty:
             continue
-        rule = now["rule"] if len(now) else planned["rule"]
+        rule = planned["rule"].combine_first(now["rule"])
         joined = now.drop(columns="rule").add_suffix("_before").join(
             planned.drop(columns="rule").add_suffix("_after"), how="outer")
         joined.index.names = ["area", "network"]
@@ -119,7 +121,9 @@ def _buildings(scene: Scene, before: State, after: State) -> tuple[gpd.GeoDataFr
     counts = {state: pd.Series(count_indoor(inner, duty, table)) for state, table in reach.items()}
     table = pd.DataFrame({"item": INDOOR_WORDS, **{
         state: found.reindex(list(INDOOR_WORDS)) for state, found in counts.items()}})
-    return gpd.GeoDataFrame(listed, geometry=inner.geometry.reindex(listed.index), crs=scene.crs), table
+    placed = gpd.GeoDataFrame(listed, geometry=inner.geometry.reindex(listed.index), crs=scene.crs)
+    points = placed.set_geometry(placed.geometry.representative_point())
+    return placed.assign(town=inside_polygons(points, scene.tables["towns"])), table
 
 
 def _venues(scene: Scene, before: State, after: State) -> pd.DataFrame:
@@ -149,19 +153,19 @@ def _filings(scene: Scene) -> pd.DataFrame:
 
 
 def _targets(scene: Scene, before: State, after: State, sites: gpd.GeoDataFrame) -> dict[str, pd.DataFrame]:
-    """Targets with what they lack, and the villages that are cheapest to gain for the greatest of them."""
-    judged = {name: judged_areas(scene, name, {"before": before.areas[name], "after": after.areas[name]})
-              for name in AREA_LAYERS}
-    table = target_table(scene, judged["villages"], judged["zones"], stations_of(scene, sites),
-                         scene.params.study.as_of)
-    out = {"targets": table}
-    rates = table[(table["measure"] == "village_rate") & (table["rule"] == scene.rules["villages"].id)]
-    needed = int(rates["needed_before"].fillna(0).astype(int).max()) if len(rates) else 0
-    if needed:
-        rule = scene.rules["villages"]
-        out["cheapest"] = cheapest_villages(scene, before.areas["villages"],
-                                            before.signals.any_network(rule).probability, sites, rule, needed)
-    return out
+    """Targets with what they lack, and for those of villages the ones that are cheapest to gain."""
+    judged = {name: judged_areas(scene, name, {"before": (before.signals, before.areas[name]),
+                                               "after": (after.signals, after.areas[name])}) for name in AREA_LAYERS}
+    table = target_table(scene, judged, stations_of(scene, sites), scene.params.study.as_of)
+    lists = []
+    for rule in rules_wanted(scene, table):
+        reason = why_no_list(rule, before.signals.any_network(rule))
+        if reason:
+            scene.ledger.add("study", "", "", "targets", rule.id, "note", f"不列补齐清单:{reason}",
+                             "目标差距照列;要清单的,另写一个按任一5G网络室外信号判定的目标")
+        lists.append(cheapest_villages(scene, before.signals, table, sites, rule))
+    found = [part for part in lists if len(part)]
+    return {"targets": table} | ({"cheapest": pd.concat(found, ignore_index=True)} if found else {})
 
 
 def _changes(scene: Scene, before: State, after: State) -> pd.DataFrame:
@@ -180,13 +184,15 @@ def _village_facts(scene: Scene, before: State, connected: pd.DataFrame) -> pd.D
     own = scene.rules["villages"]
     rule = own if own.measure == "points" else scene.all_rules["village_miit_2025"]
     states = point_states(scene, before.signals, rule)
-    return states.join(connected[["has_4g", "has_fibre"]])
+    return states.assign(asked_kinds="|".join(rule.kinds)).join(connected[["has_4g", "has_fibre"]])
 
 
 def _complaints(scene: Scene, before: State) -> dict[str, pd.DataFrame]:
     """Complaints against the coverage there is, hot spots, and how often gaps and covered land are complained of."""
     params, tables = scene.params.gaps, scene.tables
     told = match_complaints(tables["complaints"], before.signals.coverage, before.gaps, params)
+    told = told.assign(**{name: inside_polygons(told, tables[layer]) for name, layer in (
+        ("village", "villages"), ("town", "towns"))})
     best = before.signals.coverage.any_5g()
     return {"complaints": told, "complaint_findings": count_findings(told),
             "complaint_rates": complaint_rates(tables["complaints"], best.probability, scene.demand, params),

@@ -63,8 +63,9 @@ def _notices(study: Study) -> list[str]:
 def _bases(study: Study, scene: Scene) -> dict[str, str]:
     """What shares rest on, in words."""
     coverage, inside = study.params.coverage, study.params.coverage.indoor_threshold_dbm
-    return {"signal": f"SS-RSRP≥{coverage.threshold_dbm:g}dBm的概率均值", "boundary": "规划范围内",
+    return {"signal": f"SS-RSRP≥{coverage.threshold_dbm:g}dBm的预测概率", "boundary": "规划范围内",
             "demand": f"需求={scene.demand.zh}",
+            "model": "预测", "indoor_gaps": f"任一5G网络室外概率≥{study.params.gaps.gap_probability:g}而室内低于它",
             "indoor": f"建筑内SS-RSRP≥{coverage.threshold_dbm if inside is None else inside:g}dBm,建筑像元",
             "sinr": f"干扰小区负荷{100 * coverage.load_share:g}%",
             "gaps": f"任一5G网络覆盖概率<{study.params.gaps.gap_probability:g}"}

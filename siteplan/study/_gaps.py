@@ -17,6 +17,7 @@ from siteplan.gaps import (
     assess_lines,
     carry_ids,
     counted_complaints,
+    earlier_ids,
     find_gap_areas,
     find_indoor_gaps,
     gap_causes,
@@ -24,8 +25,11 @@ from siteplan.gaps import (
     judge_operators,
     with_causes,
 )
+from siteplan.gaps.judging.areas import too_small
+from siteplan.gaps.judging.key_points import points_of_areas
 from siteplan.grid import rasterize
-from siteplan.study._areas import serving_sites
+from siteplan.input_ledger import InputLedger
+from siteplan.study._areas import key_points, serving_sites
 from siteplan.study._scene import Scene
 from siteplan.study._signals import Signals, proposed_sectors
 
@@ -45,14 +49,28 @@ def rule_points(scene: Scene) -> gpd.GeoDataFrame:
     """Village points that there are, of the kinds that the rule of the villages asks for."""
     points = scene.tables["village_points"]
     kinds = scene.rules["villages"].kinds
-    return points[points["kind"].isin(kinds) & points["exists"].astype(bool) & points.geometry.notna()]
+    wanted = points["kind"].isin(kinds) & points["exists"].astype(bool) & points.geometry.notna()
+    return points[wanted & ~too_small(points, scene.rules["villages"])]
+
+
+def zone_points(scene: Scene) -> gpd.GeoDataFrame:
+    """Key points of the zones that are judged by them, each once."""
+    rules, zones = scene.area_rules["zones"], scene.tables["zones"]
+    judged = {rule_id: scene.all_rules[rule_id] for rule_id in rules.unique()
+              if scene.all_rules[rule_id].measure == "key_points"}
+    given = key_points(scene)
+    given = given[given.geometry.notna()]
+    chosen = np.zeros(len(given), dtype=bool)
+    for rule_id, rule in judged.items():
+        chosen[points_of_areas(zones[rules == rule_id], given, np.ones(len(given)), rule).point] = True
+    return given[chosen]
 
 
 def _places(scene: Scene, signals: Signals) -> GapPlaces:
     tables = scene.tables
     told = tables["complaints"]
     told = told[counted_complaints(told, scene.params.gaps.complaints_since)]
-    points = pd.concat([rule_points(scene)[["geometry"]], tables["zone_points"][["geometry"]]])
+    points = pd.concat([rule_points(scene)[["geometry"]], zone_points(scene)[["geometry"]]])
     return GapPlaces(
         serving_sites(scene, "5G", signals.sites), tables["villages"], tables["zones"], tables["towns"],
         tables["facilities"], told, gpd.GeoDataFrame(points, crs=scene.crs))
@@ -86,7 +104,8 @@ def find_scene_gaps(scene: Scene, signals: Signals, earlier: tuple[gpd.GeoDataFr
         indoors = built.table
         indicators |= _sums("indoor_gap", built)
     if earlier is not None:
-        outdoors, indoors = carry_ids(earlier[0], outdoors), carry_ids(earlier[1], indoors)
+        outdoors, indoors = (carry_ids(old, new.assign(earlier_gap=earlier_ids(old, new)))
+                             for old, new in zip(earlier, (outdoors, indoors), strict=True))
     return SceneGaps(outdoors, indoors, indicators)
 
 
@@ -96,6 +115,13 @@ def _sums(name: str, found: GapAreas) -> dict[str, Any]:
     return {f"{name}_count": len(table), f"{name}_area_m2": float(table["area_m2"].sum()),
             f"{name}_demand": float(table["demand"].sum()), f"{name}_small_count": rest.count,
             f"{name}_small_area_m2": rest.area_m2, f"{name}_small_demand": rest.demand}
+
+
+def tell_skipped(lines: LineResults, ledger: InputLedger) -> None:
+    """One note for the lines of a layer that are judged by nothing, by reason."""
+    for (layer, reason), rows in lines.skipped.groupby(["layer", "reason"], sort=True):
+        named = "、".join(sorted({str(name) for name in rows["name"] if name})[:5])
+        ledger.add(str(layer), "", f"共 {len(rows)} 条", "", named, "note", str(reason), "补填后才参与线路判定;不需要时无需处理")
 
 
 def judge_lines(scene: Scene, signals: Signals) -> LineResults:

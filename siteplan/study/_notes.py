@@ -190,10 +190,11 @@ def _tell_missing_points(tables: Mapping[str, gpd.GeoDataFrame], rule: Rule, led
                            "补充点位;确实没有的填一行并在“是否设有”写否")
 
 
-def tell_area_faults(layer: str, areas: gpd.GeoDataFrame, demand: Demand, pixels: AreaPixels,
+def tell_area_faults(layer: str, areas: gpd.GeoDataFrame, demand: Demand, pixels: AreaPixels, surface: Surface,
                      ledger: InputLedger) -> None:
     """One note for each overlap, duplicate, sliver and the like among villages or zones."""
-    for fault in area_faults(areas, demand.geobox, demand, pixels).itertuples():
+    known = np.where(surface.known, np.float32(0), np.float32(np.nan))
+    for fault in area_faults(areas, demand.geobox, demand, pixels, known).itertuples():
         file = str(areas["source_file"].get(fault.area, "")) if "source_file" in areas else ""
         ledger.add(layer, file, str(fault.area), "geometry", str(fault.other), "note", str(fault.reason),
                    str(fault.remedy))

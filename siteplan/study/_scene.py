@@ -23,7 +23,7 @@ from siteplan.study._calibration import tell_calibration
 from siteplan.study._check import file_facts
 from siteplan.study._networks import tell_new_networks
 from siteplan.study._notes import tell_area_faults, tell_masts, tell_notes, tell_people, tell_validity
-from siteplan.study._places import place_pixels, with_places
+from siteplan.study._places import place_pixels, tell_unplaced, with_places
 from siteplan.surface import Surface, build_surface
 
 AREA_LAYERS = ("villages", "zones")
@@ -101,14 +101,17 @@ def _boundary_of(tables: Mapping[str, gpd.GeoDataFrame], ledger: InputLedger) ->
 
 
 def _as_5g(stations: gpd.GeoDataFrame, equipment: Equipment, ledger: InputLedger) -> gpd.GeoDataFrame:
-    """4G stations that stand in for 5G ones, where the study says so; their carriers stay as wide as they are."""
+    """4G stations that stand in for 5G ones, where the study says so; their carriers stay as wide as they are.
+
+    What they are stays in ``given_technology``: the signal is that of 5G, their number is not.
+    """
     count = int((stations["technology"] == "4G").sum())
     if count:
         ledger.add("stations", "", f"共 {count} 行", "technology", "4G", "assumed",
                    "研究文件要求以4G小区代替5G小区(stand_in_5g)", "取得5G工参后去掉该设置")
     sectors = sectors_of_stations(stations, equipment)
-    return stations.assign(technology="5G", bandwidth_mhz=sectors["bandwidth_mhz"].to_numpy(),
-                           scs_khz=sectors["scs_khz"].to_numpy())
+    return stations.assign(technology="5G", given_technology=stations["technology"],
+                           bandwidth_mhz=sectors["bandwidth_mhz"].to_numpy(), scs_khz=sectors["scs_khz"].to_numpy())
 
 
 def _with_known_antennas(stations: gpd.GeoDataFrame, equipment: Equipment, ledger: InputLedger) -> gpd.GeoDataFrame:
@@ -179,9 +182,14 @@ def _extent(params: StudyParams, boundary: gpd.GeoDataFrame, stations: gpd.GeoDa
 
 
 def _area_rules(params: GapParams, tables: Mapping[str, gpd.GeoDataFrame], rules: Mapping[str, Rule],
-                ) -> dict[str, pd.Series]:
+                ledger: InputLedger) -> dict[str, pd.Series]:
     """Id of the rule of every village and zone; zones by their type."""
     kinds = tables["zones"]["zone_type"].astype("object")
+    there = sorted({kind for kind in kinds if isinstance(kind, str)})
+    for kind in params.zone_rules:
+        if kind not in there:
+            ledger.add("study", "", "", "gaps.zone_rules", kind, "note", "没有这一类型的重点区域,规则没有用上",
+                       f"核对类型的写法;有:{'、'.join(there) or '(没有)'}")
     zones = kinds.map(lambda kind: params.zone_rules.get(kind, rules["zones"].id) if isinstance(kind, str)
                       else rules["zones"].id)
     return {"villages": pd.Series(rules["villages"].id, index=tables["villages"].index, dtype="object"),
@@ -237,7 +245,8 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     pixels["boundary"] = area_pixels(geobox, whole(boundary))
     pixels |= place_pixels(tables, boundary, geobox)
     for name in AREA_LAYERS:
-        tell_area_faults(name, tables[name], demand, pixels[name], ledger)
+        tell_area_faults(name, tables[name], demand, pixels[name], surface, ledger)
+    tell_unplaced({**tables, "stations": stations}, pixels, ledger)
     classes = ("clutter",) if calibration is not None and calibration.clutter_db else ()
     tell_notes(layers, tables, rules["villages"], ledger, classes)
     tell_people(tables, demand, networks, ledger)
@@ -246,5 +255,5 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     used = tell_calibration(calibration, surface, sectors, table, params.coverage, ledger)
     tell_validity(surface, sectors, table, params.coverage, ledger, used)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
-                 table, used, rules, known, _area_rules(params.gaps, tables, rules), ledger, file_facts(layers), pixels,
-                 str(layers.crs))
+                 table, used, rules, known, _area_rules(params.gaps, tables, rules, ledger), ledger,
+                 file_facts(layers), pixels, str(layers.crs))

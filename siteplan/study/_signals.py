@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.coverage import Coverage, Equipment, Layer, predict_coverage, sectors_of_sites
+from siteplan.coverage import Coverage, Equipment, Network, predict_coverage, sectors_of_sites
 from siteplan.coverage._models import MODEL_NAMES, models_of
 from siteplan.gaps import ErrorComponent, Rule, error_components
 from siteplan.gaps.judging.areas import Signal
@@ -52,45 +52,53 @@ class Signals:
     scene: Scene
     coverage: Coverage
     sites: gpd.GeoDataFrame | None = None
-    _asked: dict[float, Coverage] = field(default_factory=dict, repr=False)
+    _asked: dict[float, Mapping[Network, Signal]] = field(default_factory=dict, repr=False)
 
-    def at(self, rule: Rule) -> Coverage:
-        """Coverage at the threshold of a rule; one that differs from the study's is predicted anew."""
-        wanted = rule.threshold_dbm
-        if wanted is None or wanted == self.coverage.threshold_dbm:
-            return self.coverage
+    def at(self, rule: Rule) -> Mapping[Network, Signal]:
+        """Signals of all networks at the threshold of a rule; one that differs from the study's is predicted anew.
+
+        Of such a prediction the probabilities alone are kept.
+        """
+        own = self.coverage.threshold_dbm
+        wanted = own if rule.threshold_dbm is None else rule.threshold_dbm
         if wanted not in self._asked:
-            scene = self.scene
-            sectors = pd.concat([scene.sectors, proposed_sectors(scene, self.sites, scene.equipment)])
-            params = scene.params.coverage.model_copy(update={"threshold_dbm": wanted, "indoor_threshold_dbm": None})
-            self._asked[wanted] = predict_coverage(scene.surface, sectors, params, list(self.coverage.networks),
-                                                   equipment=scene.equipment, calibration=scene.calibration)
+            self._asked[wanted] = _signals(self.coverage if wanted == own else self._predicted(wanted))
         return self._asked[wanted]
+
+    def _predicted(self, threshold_dbm: float) -> Coverage:
+        """The same sectors at another threshold; the signal inside only where the study asks for it."""
+        scene = self.scene
+        sectors = pd.concat([scene.sectors, proposed_sectors(scene, self.sites, scene.equipment)])
+        params = scene.params.coverage.model_copy(update={"threshold_dbm": threshold_dbm})
+        return predict_coverage(scene.surface, sectors, params, list(self.coverage.networks), equipment=scene.equipment,
+                                calibration=scene.calibration)
+
+    def knows(self, rule: Rule) -> bool:
+        """Whether anything is known of the rule's technology: 5G is planned, so that none is an answer; 4G is not."""
+        return rule.technology == "5G" or any(network.technology == rule.technology for network in self.at(rule))
 
     def any_network(self, rule: Rule) -> Signal:
         """The best of all networks of the rule's technology."""
-        coverage = self.at(rule)
-        if rule.technology == "5G":  # every stage asks for it: whole and kept
-            return _signal(coverage.any_5g(), coverage)
-        layers = {id(layer): layer for network, layer in zip(coverage.networks, coverage.layers, strict=True)
-                  if network.technology == rule.technology}
-        if not layers:
-            return _signal(coverage.any_of(rule.technology), coverage)
-        inside = [layer.indoor_probability for layer in layers.values() if layer.indoor_probability is not None]
-        return Signal(reduce(np.maximum, [layer.probability for layer in layers.values()]),
-                      reduce(np.fmax, inside) if len(inside) == len(layers) else None,
-                      threshold_dbm=coverage.threshold_dbm)
+        heard = self.networks(rule)
+        once = list({id(signal.probability): signal for signal in heard.values()}.values())
+        if not once:
+            best = self.coverage.any_of(rule.technology)
+            return Signal(best.probability, best.indoor_probability, threshold_dbm=rule.threshold_dbm)
+        inside = [signal.indoor_probability for signal in once if signal.indoor_probability is not None]
+        return Signal(reduce(np.maximum, [signal.probability for signal in once]),
+                      reduce(np.fmax, inside) if len(inside) == len(once) else None,
+                      threshold_dbm=once[0].threshold_dbm)
 
     def networks(self, rule: Rule) -> Mapping[str, Signal]:
         """Every network of the rule's technology, by its name."""
-        coverage = self.at(rule)
-        pairs = zip(coverage.networks, coverage.layers, strict=True)
-        return {network.name: _signal(layer, coverage) for network, layer in pairs
+        return {network.name: signal for network, signal in self.at(rule).items()
                 if network.technology == rule.technology}
 
 
-def _signal(layer: Layer, coverage: Coverage) -> Signal:
-    return Signal(layer.probability, layer.indoor_probability, threshold_dbm=coverage.threshold_dbm)
+def _signals(coverage: Coverage) -> Mapping[Network, Signal]:
+    """Probabilities of every network; those of one layer share their arrays."""
+    return {network: Signal(layer.probability, layer.indoor_probability, threshold_dbm=coverage.threshold_dbm)
+            for network, layer in zip(coverage.networks, coverage.layers, strict=True)}
 
 
 def error_parts(scene: Scene) -> tuple[ErrorComponent, ErrorComponent]:

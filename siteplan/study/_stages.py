@@ -27,7 +27,7 @@ from siteplan.gaps import LineResults, complaint_weight, count_verdicts, gap_mas
 from siteplan.grid import inside, pixel_of, rasterize
 from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
 from siteplan.study._areas import count_layer, judge_layer
-from siteplan.study._gaps import find_scene_gaps, judge_lines
+from siteplan.study._gaps import find_scene_gaps, judge_lines, rule_points, tell_skipped, zone_points
 from siteplan.study._places import LEVELS
 from siteplan.study._ranking import place_indicators
 from siteplan.study._scene import AREA_LAYERS, Scene
@@ -115,10 +115,12 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
     areas = {name: table for name, (table, _) in judged.items()}
     found = find_scene_gaps(scene, signals, None if earlier is None else (earlier.gaps, earlier.indoor_gaps))
     lines = judge_lines(scene, signals)
-    indicators: dict[str, Any] = dict(_shares(scene, best))
-    indicators |= {name: count_layer(scene, name, areas[name]["verdict"]) for name in AREA_LAYERS}
-    indicators |= found.indicators
-    indicators["lines"] = dict(count_verdicts(lines.sections["verdict"], scene.rules["lines"]))
+    indicators: dict[str, Any] = {name: count_layer(scene, name, areas[name]["verdict"]) for name in AREA_LAYERS}
+    if sites is None:
+        tell_skipped(lines, scene.ledger)
+    real = lines.sections["length_m"] > 0  # a layer that is not there has a row, and is no line
+    indicators["lines"] = dict(count_verdicts(lines.sections.loc[real, "verdict"], scene.rules["lines"]))
+    indicators |= {**_shares(scene, best), **found.indicators}
     indicators["networks"] = _network_shares(scene, coverage)
     places = {layer: place_indicators(scene, pixels, LEVELS[layer], best, {
         name: areas[name].join(scene.tables[name][["county", "town"]]) for name in AREA_LAYERS}, sites)
@@ -141,10 +143,8 @@ def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
     in_zone = np.zeros(geobox.shape, dtype=bool)
     if len(zones):
         in_zone = ~np.isnan(rasterize(zones.geometry, np.ones(len(zones)), geobox, merge="last"))
-    points = scene.tables["village_points"]
-    wanted = scene.rules["villages"].kinds
-    points = points[points["kind"].isin(wanted) & points["exists"].astype(bool) & points.geometry.notna()]
-    rows, cols = pixel_of(geobox, points.geometry.x.to_numpy(), points.geometry.y.to_numpy())
+    points = pd.concat([rule_points(scene).geometry, zone_points(scene).geometry])
+    rows, cols = pixel_of(geobox, points.x.to_numpy(), points.y.to_numpy())
     on = inside(geobox, rows, cols)
     weight = demand_weight(scene.demand.per_pixel, scene.demand.kind, geobox, in_zone, (rows[on], cols[on]),
                            scene.params.selection)

@@ -1,4 +1,4 @@
-"""5G stations as targets and rates count them: one radio network at a site."""
+"""5G stations and sites as targets and rates count them: a station is one radio network at a site."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.candidates.refuse import inside_polygons
-from siteplan.study._places import PLACES
+from siteplan.study._places import places_at
 from siteplan.study._scene import Scene
 
 
-def stations_of(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:
-    """Sites with 5G and their number of stations.
+def _existing(stations: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """One row per site and 5G network inside the boundary. What stands in for 5G is not 5G."""
+    technology = stations["given_technology"] if "given_technology" in stations else stations["technology"]
+    inside = stations["inside"].fillna(True).astype(bool)  # NA = there is no boundary
+    five = stations[(technology == "5G") & inside].sort_index()
+    rows = pd.DataFrame({"site": five["source_site"].astype("str"), "network": five["network"].astype("str"),
+                         "built_on": pd.to_datetime(five["built_on"]).astype("datetime64[us]")}, index=five.index)
+    rows = rows.assign(x=five.geometry.x, y=five.geometry.y)
+    found = rows.groupby(["site", "network"], sort=True).agg({"built_on": "min", "x": "first", "y": "first"})
+    found = found.reset_index()
+    points = gpd.points_from_xy(found["x"], found["y"])
+    return gpd.GeoDataFrame(found[["site", "network", "built_on"]].assign(status="existing"), geometry=points,
+                            crs=stations.crs).set_index(found["site"] + " " + found["network"])
+
+
+def stations_of(scene: Scene, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
+    """5G stations inside the boundary, one row for each.
 
     A station is one radio network at a site: a shared network counts once. A new site carries one set of equipment,
-    which serves all its networks, and counts as one station.
+    which serves all its networks, and counts as one station. 4G stations that stand in for 5G ones do not count.
 
     Parameters
     ----------
@@ -25,21 +39,42 @@ def stations_of(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        ``status`` (existing | proposed), ``county, town, stations`` (number), ``built_on`` (first day on air; NaT where
-        not known, and of new sites), indexed by site.
+    GeoDataFrame
+        Index ``station``: ``site`` (id of the station layer, else of the sites table), ``network``, ``status``
+        (existing | proposed), ``county, town`` (as the layers say, else those of the village it stands in; ``""``
+        where none does), ``stations`` (1), ``built_on`` (first day on air that a sector of the network gives; NaT
+        where none does, and of new sites), ``geometry``.
     """
-    five = scene.tables["stations"]
-    five = five[five["technology"] == "5G"].sort_index()
-    by_site = five.groupby(five["source_site"].astype("str"), sort=True)
-    points = gpd.GeoDataFrame(geometry=by_site["geometry"].first(), crs=scene.crs)
-    place = {column: inside_polygons(points, scene.tables[layer]) for column, layer in PLACES}
-    here = pd.DataFrame({"status": "existing", **place, "stations": by_site["network"].nunique().astype("float64"),
-                         "built_on": pd.to_datetime(by_site["built_on"].min())}, index=points.index)
-    if sites is None:
-        return here
-    new = sites[sites["status"] == "proposed"]
-    planned = pd.DataFrame({
-        "status": "proposed", "county": new["county"].astype("str"), "town": new["town"].astype("str"), "stations": 1.0,
-        "built_on": pd.Series(np.datetime64("NaT"), new.index, "datetime64[us]")}, index=new.index)
-    return pd.concat([here.astype({"built_on": "datetime64[us]"}), planned])
+    found = _existing(scene.tables["stations"])
+    if sites is not None and (sites["status"] == "proposed").any():
+        new = sites[sites["status"] == "proposed"]
+        reused = (new["source"] == "station").to_numpy()
+        planned = gpd.GeoDataFrame({
+            "site": np.where(reused, new["source_id"].astype("str"), new.index.astype("str")),
+            "network": new["networks"].astype("str").to_numpy(),
+            "built_on": np.full(len(new), np.datetime64("NaT"), "datetime64[us]"), "status": "proposed",
+        }, geometry=new.geometry.to_numpy(), crs=found.crs, index=new.index.astype("str"))
+        found = gpd.GeoDataFrame(pd.concat([found, planned]) if len(found) else planned, crs=found.crs)
+    return found.assign(**dict(places_at(found.geometry, scene.tables).items()), stations=1.0).rename_axis("station")
+
+
+def sites_of(stations: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Sites with 5G, one row for each, dated by its first station.
+
+    Parameters
+    ----------
+    stations : GeoDataFrame
+        Of :func:`stations_of`.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``site``: ``network`` (joined by ``|``), ``built_on`` (first day that a station of the site gives),
+        ``status`` (proposed where no station exists yet), ``county, town, stations`` (number), ``geometry``.
+    """
+    order = stations.sort_values("status", kind="stable")  # existing before proposed
+    by_site = order.groupby("site", sort=True)
+    first = by_site[["status", "county", "town", "geometry"]].first()
+    return gpd.GeoDataFrame(first.assign(
+        network=by_site["network"].agg(lambda names: "|".join(dict.fromkeys(names))),
+        built_on=by_site["built_on"].min(), stations=by_site["stations"].sum()), geometry="geometry", crs=stations.crs)

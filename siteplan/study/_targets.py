@@ -1,105 +1,98 @@
-"""Targets of a study: what is reached, what is still needed, and the villages that are cheapest to gain."""
+"""Targets of a study: what is reached, and what is still needed."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Literal
 
-import geopandas as gpd
-import numpy as np
 import pandas as pd
 
-from siteplan.coverage import reach_probability, sectors_of_sites
-from siteplan.gaps import Rule, cheapest_to_gain, shortfall
-from siteplan.gaps.progress.targets import targets_of
-from siteplan.grid import inside, pixel_of
+from siteplan.gaps import shortfall
+from siteplan.gaps.progress.targets import Target, targets_of
+from siteplan.study._areas import judged_under
 from siteplan.study._places import people_of
 from siteplan.study._scene import Scene
-from siteplan.study._signals import serves
+from siteplan.study._signals import Signals
+from siteplan.study._stations import sites_of
 
-SAMPLES = 64
-"""Uncovered pixels of a village at which candidates are tried for a rule of shares."""
+OWN = ""
+"""Key of the table in which each area is judged by the rule that the study gives it."""
+COUNTS: Mapping[str, str] = {"village_rate": "villages", "full_coverage": "zones"}
+"""Measure of a target -> the layer whose areas it counts."""
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "villages": ("area_share", "demand_share", "points"), "zones": ("area_share", "demand_share", "key_points")}
+"""What rules may measure of the areas of each layer."""
 
 
-def judged_areas(scene: Scene, name: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Villages or zones as targets ask for them: verdicts before and after, place, people, type."""
+def study_targets(scene: Scene) -> list[Target]:
+    """The targets of the study file, in its order."""
+    return list(targets_of(scene.params.targets).values())
+
+
+def judged_areas(scene: Scene, name: str, states: Mapping[str, tuple[Signals, pd.DataFrame]],
+                 ) -> dict[str, pd.DataFrame]:
+    """Villages or zones as targets ask for them, under their own rule and under each rule that a target names.
+
+    Parameters
+    ----------
+    scene : Scene
+    name : {"villages", "zones"}
+    states : mapping
+        ``before`` and ``after`` -> signals and results of the layer.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``OWN`` and the ids of rules -> ``name, county, town, zone_type`` (where there), ``people, rule,
+        verdict_before, verdict_after`` on the areas. A rule that cannot judge the layer (one of lines, say) has no
+        table; one that judges all its areas anyway has none either.
+    """
     areas = scene.tables[name]
     columns = [column for column in ("name", "county", "town", "zone_type") if column in areas]
-    table = pd.DataFrame(areas[columns]).assign(people=people_of(areas), rule=tables["before"]["rule"])
-    for state, judged in tables.items():
-        table[f"verdict_{state}"] = judged["verdict"]
-    return table
+    own = pd.DataFrame(areas[columns]).assign(people=people_of(areas), rule=states["before"][1]["rule"], **{
+        f"verdict_{state}": judged["verdict"] for state, (_, judged) in states.items()})
+    tables = {OWN: own}
+    named = {item.rule for item in study_targets(scene) if item.rule and COUNTS.get(item.measure) == name}
+    for rule_id in sorted(named):
+        rule = scene.all_rules[rule_id]
+        if rule.measure in MEASURES[name] and not (own["rule"] == rule_id).all():
+            tables[rule_id] = own.assign(rule=rule_id, **{
+                f"verdict_{state}": judged_under(scene, name, rule, signals)["verdict"]
+                for state, (signals, _) in states.items()})
+    return tables
 
 
-def target_table(scene: Scene, villages: pd.DataFrame, zones: pd.DataFrame, stations: pd.DataFrame,
+def target_table(scene: Scene, judged: Mapping[str, Mapping[str, pd.DataFrame]], stations: pd.DataFrame,
                  today: dt.date | None = None) -> pd.DataFrame:
-    """Every target of the study, area by area, now and as planned side by side."""
-    targets = list(targets_of(scene.params.targets).values())
-    now, planned = (shortfall(targets, villages, zones, stations, today, state=state) for state in ("before", "after"))
+    """Every target of the study, area by area, now and as planned side by side.
+
+    Parameters
+    ----------
+    scene : Scene
+    judged : mapping
+        ``villages`` and ``zones`` -> :func:`judged_areas`. A target with a rule counts its areas under that rule.
+    stations : DataFrame
+        Of :func:`~siteplan.study._stations.stations_of`.
+    today : date, optional
+
+    Returns
+    -------
+    DataFrame
+        As :func:`~siteplan.gaps.shortfall`, with ``_before`` and ``_after`` at what the plan changes.
+    """
+    targets = study_targets(scene)
+    given = [tuple(judged[name].get(target.rule or OWN, judged[name][OWN]) for name in ("villages", "zones"))
+             for target in targets]
+
+    by_unit = {"站址": sites_of(stations)}  # 基站 are counted one by one
+
+    def counted(state: Literal["before", "after"]) -> pd.DataFrame:
+        tables = [shortfall([target], villages, zones, by_unit.get(target.unit, stations), today, state=state)
+                  for target, (villages, zones) in zip(targets, given, strict=True)]
+        return pd.concat(tables, ignore_index=True) if tables else shortfall([], None, None, None)
+
+    now, planned = counted("before"), counted("after")
     late = ["reached", "not_assessable", "needed", "rate", "status", "reason"]
     return now.rename(columns={name: f"{name}_before" for name in late}).assign(
         **{f"{name}_after": planned[name] for name in late})
-
-
-def _tried(scene: Scene, village_ids: pd.Index, rule: Rule, probability: np.ndarray) -> pd.DataFrame:
-    """Pixels at which candidates are tried: ``village_id, row, col, gain`` of covering it, in the rule's measure."""
-    if rule.measure == "points":
-        points = scene.tables["village_points"]
-        points = points[points["village_code"].isin(village_ids) & points["kind"].isin(rule.kinds)
-                        & points["exists"].astype(bool) & points.geometry.notna()]
-        rows, cols = pixel_of(scene.surface.geobox, points.geometry.x.to_numpy(), points.geometry.y.to_numpy())
-        on = inside(scene.surface.geobox, rows, cols)
-        table = pd.DataFrame({"village_id": points["village_code"].astype("str").to_numpy()[on], "row": rows[on],
-                              "col": cols[on], "kind": points["kind"].to_numpy()[on]})
-        weak = np.nan_to_num(probability[table["row"], table["col"]], nan=1.0) < rule.point_probability
-        table = table[weak]
-        return table.assign(gain=1.0 / table.groupby(["village_id", "kind"])["row"].transform("size"))
-    pixels = scene.pixels["villages"]
-    weight = scene.demand.per_pixel.ravel() if rule.measure == "demand_share" else np.ones(probability.size)
-    parts = []
-    for number in pixels.index.get_indexer(village_ids):
-        part = slice(*pixels.fractions.indptr[number:number + 2])
-        cells, inside_of = pixels.fractions.indices[part], pixels.fractions.data[part]
-        share = inside_of * weight[cells]
-        lack = 1.0 - np.nan_to_num(probability.ravel()[cells], nan=1.0)
-        open_ = np.flatnonzero(share * lack > 0)
-        if len(open_) == 0:
-            continue
-        taken = open_[np.unique(np.linspace(0, len(open_) - 1, min(SAMPLES, len(open_))).round().astype(int))]
-        each = float((share * lack)[open_].sum() / (share * lack)[taken].sum())
-        rows, cols = np.divmod(cells[taken], probability.shape[1])
-        parts.append(pd.DataFrame({"village_id": str(pixels.index[number]), "row": rows, "col": cols,
-                                   "gain": each * (share * lack)[taken] / share.sum()}))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["village_id", "row", "col", "gain"])
-
-
-def cheapest_villages(scene: Scene, judged: pd.DataFrame, probability: np.ndarray, sites: gpd.GeoDataFrame, rule: Rule,
-                      needed: int) -> pd.DataFrame:
-    """Failing villages that candidates gain at least cost, see :func:`~siteplan.gaps.cheapest_to_gain`.
-
-    Gains are counted at the uncovered points of the rule, or at up to 64 uncovered pixels of each village.
-    """
-    failing = judged[judged["verdict"] == "fail"]
-    if rule.measure == "points":  # where a point is missing no site makes the village pass
-        kinds = scene.tables["village_points"].groupby("village_code")["kind"].agg(set)
-        failing = failing[[set(rule.kinds) <= set(kinds.get(code, ())) for code in failing.index]]
-    candidates = sites[sites["status"].isin(["candidate", "proposed"])].sort_index()
-    helps = pd.DataFrame(columns=["village_id", "site_id", "gain"])
-    tried = _tried(scene, failing.index, rule, probability)
-    if len(candidates) and len(tried):
-        floor = rule.point_probability if rule.measure == "points" else scene.params.gaps.gap_probability
-        params = scene.params.coverage
-        if rule.threshold_dbm is not None:
-            params = params.model_copy(update={"threshold_dbm": rule.threshold_dbm})
-        reach = reach_probability(scene.surface, sectors_of_sites(candidates, scene.equipment, serves(scene)), params,
-                                  tried["row"].to_numpy(), tried["col"].to_numpy(), floor=floor,
-                                  equipment=scene.equipment, calibration=scene.calibration)
-        served = (reach.matrix >= floor).tocoo()
-        helps = pd.DataFrame({"village_id": tried["village_id"].to_numpy()[served.row],
-                              "site_id": np.asarray(reach.site_ids, dtype=object)[served.col],
-                              "gain": tried["gain"].to_numpy()[served.row]})
-        helps = helps.groupby(["village_id", "site_id"], as_index=False)["gain"].sum()
-    areas = scene.tables["villages"]
-    listed = pd.DataFrame({"name": areas["name"], "people": people_of(areas)}).loc[failing.index].assign(
-        shortfall=failing["shortfall"])
-    return cheapest_to_gain(listed, pd.DataFrame(candidates[["cost_yuan"]]), helps, needed)

@@ -192,12 +192,12 @@ def _sentence(code: str, share: float, server_m: float, site_m: float) -> str:
     """Cause in Chinese, with its share where it is not all, and how far the site is.
 
     >>> _sentence("terrain", 0.721, 1834.0, 900.0), _sentence("no_site", 1.0, float("nan"), 12345.0)
-    ('主服站距1.8公里,地形遮挡(占72%)', '计算范围内无5G基站,最近5G基站12.3公里')
+    ('距主服站1.8公里,地形遮挡(占72%)', '计算范围内无5G基站,最近5G基站12.3公里')
     """
     part = f"(占{int(100 * share + 1e-6)}%)" if share < 1.0 - 1e-6 else ""
     if code == "no_site":
         return f"{CAUSE_ZH[code]}{part}" + (f",最近5G基站{_length(site_m)}" if np.isfinite(site_m) else "")
-    return f"主服站距{_length(server_m)},{CAUSE_ZH[code]}{part}"
+    return f"距主服站{_length(server_m)},{CAUSE_ZH[code]}{part}"
 
 
 def _length(metres: float) -> str:

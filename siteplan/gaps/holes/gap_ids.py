@@ -107,6 +107,19 @@ def carry_ids(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return new.set_axis(pd.Index(ids, name=new.index.name, dtype="str"), axis=0)
 
 
+def earlier_ids(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> pd.Series:
+    """Id of the older gap area of which each new one holds the most; empty where it lies on none.
+
+    Several pieces of one old area have the same answer; only one of them carries its id on (:func:`carry_ids`).
+    """
+    a, b, shared = _overlaps(old, new)
+    pairs = pd.DataFrame({"new": a, "old": b, "shared": shared})
+    best = pairs.sort_values(["shared", "old"], ascending=[False, True]).drop_duplicates("new")
+    found = pd.Series("", index=new.index, dtype="str")
+    found.iloc[best["new"].to_numpy()] = _texts(old.index, best["old"].to_numpy())
+    return found
+
+
 def _claims(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> pd.DataFrame:
     """Which new area (``new``) keeps which old id (``old``)."""
     a, b, shared = _overlaps(old, new)

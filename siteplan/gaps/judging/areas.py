@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from siteplan.errors import ModelError
 from siteplan.gaps.judging.key_points import judge_key_points, points_of_areas
@@ -104,6 +105,14 @@ def _site_distance_m(points: gpd.GeoDataFrame, sites: gpd.GeoDataFrame | None) -
     return out
 
 
+def too_small(points: pd.DataFrame, rule: Rule) -> NDArray[np.bool_]:
+    """Settlements known to have fewer households than the rule asks for: as if the village did not have them."""
+    if not rule.least_households or "households" not in points:
+        return np.zeros(len(points), dtype=bool)
+    few = points["households"].to_numpy(np.float64, na_value=np.nan) < rule.least_households
+    return np.asarray(few & (points["kind"] == "settlement").to_numpy())
+
+
 def _judge_points(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, signal: Signal, demand: Demand,
                   rule: Rule) -> pd.DataFrame:
     if points is None or points.empty:
@@ -115,9 +124,7 @@ def _judge_points(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, sign
         "exists": points["exists"].to_numpy(bool), "p": point_probability(points, signal.probability, demand),
         "site_m": _site_distance_m(points, signal.sites) if near else np.nan,
     })
-    if rule.least_households and "households" in points:
-        few = points["households"].to_numpy(np.float64, na_value=np.nan) < rule.least_households
-        table = table[~(few & (table["kind"] == "settlement").to_numpy())]
+    table["exists"] &= ~too_small(points, rule)
     return judge_villages(areas.index, table, rule, None if signal.sites is None else signal.sites.empty)
 
 
@@ -177,7 +184,8 @@ def _judge_area_rule(figures: pd.DataFrame, signal: Signal, demand: Demand, rule
     if signal.indoor_probability is None:
         missing = not_assessable(judged.index, "")
         missing["reason"] = [f"室外{reason};缺室内覆盖预测(coverage.indoor),无法判定" for reason in judged["reason"]]
-        return missing
+        failed = judged["verdict"] == "fail"  # outdoors alone decides
+        return missing.where(~failed, judged.assign(reason="室外" + judged["reason"]))
     return judge_indoor(judged, figures["indoor_share"], figures["built"], figures["unknown"], rule.indoor_minimum)
 
 
@@ -286,5 +294,7 @@ def count_verdicts(verdicts: pd.Series, rule: Rule) -> Mapping[str, Any]:
     """
     counts = {verdict: int((verdicts == verdict).sum()) for verdict in VERDICTS}
     total = len(verdicts)
-    return {"rule": rule.id, "rule_zh": rule.zh, "total": total, "passed": counts["pass"], "failed": counts["fail"],
-            "not_assessable": counts["not_assessable"], "rate": counts["pass"] / total if total else None}
+    own = {} if rule.threshold_dbm is None else {"threshold_dbm": rule.threshold_dbm}
+    return {"rule": rule.id, "rule_zh": rule.zh, **own, "total": total, "passed": counts["pass"],
+            "failed": counts["fail"], "not_assessable": counts["not_assessable"],
+            "rate": counts["pass"] / total if total else None}

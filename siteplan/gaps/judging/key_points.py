@@ -61,7 +61,8 @@ def points_of_areas(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame, probabili
     names = points["name"].astype("object") if "name" in points else pd.Series(None, index=points.index, dtype="object")
     told = names.where(names.notna() & (names != ""), points.index.astype(str).to_series(index=points.index))
     order = np.lexsort((point, area))
-    return KeyPoints(area[order].astype(np.int64), told.to_numpy(object)[point[order]], probability[point[order]])
+    chosen = point[order].astype(np.int64)
+    return KeyPoints(area[order].astype(np.int64), told.to_numpy(object)[chosen], probability[chosen], chosen)
 
 
 def judge_key_points(index: pd.Index, points: KeyPoints | None, rule: Rule) -> pd.DataFrame:
@@ -86,7 +87,8 @@ def judge_key_points(index: pd.Index, points: KeyPoints | None, rule: Rule) -> p
     Examples
     --------
     >>> from siteplan.gaps.judging.rules import rule_named
-    >>> found = KeyPoints(np.array([0, 0]), np.array(["东门", "西门"], object), np.array([0.9, 0.2]))
+    >>> found = KeyPoints(np.array([0, 0]), np.array(["东门", "西门"], object), np.array([0.9, 0.2]),
+    ...                   np.array([0, 1]))
     >>> judge_key_points(pd.Index(["Z1", "Z2"]), found, rule_named("key_points_all"))["reason"].to_list()
     ['关键点位2个,未覆盖1个:西门', '区域内无关键点位数据,无法判定']
     """

@@ -51,11 +51,14 @@ class KeyPoints(NamedTuple):
     name : ndarray of str
     probability : ndarray of float64
         NaN where unknown.
+    point : ndarray of int64
+        Row number of the point.
     """
 
     area: NDArray[np.int64]
     name: NDArray[np.object_]
     probability: NDArray[np.float64]
+    point: NDArray[np.int64]
 
 
 def percent_down(share: float) -> float:
@@ -229,7 +232,7 @@ def judge_villages(index: pd.Index, points: pd.DataFrame, rule: Rule, no_sites: 
         if rule.site_within_m is not None and near[number] <= rule.site_within_m:
             rows.append(("pass", 0.0, f"村委会 {near[number] / 1000:.1f} 公里处有{rule.technology}基站"))
             continue
-        verdict, lack, reason = _judge_village(counted, number)
+        verdict, lack, reason = _judge_village(counted, number, rule.least_households)
         if rule.site_within_m is not None and verdict == "fail" and doubtful[number]:
             missing = f"缺{rule.technology}站址数据" if no_sites is None else "村委会位置未知"
             verdict, lack = "not_assessable", np.nan
@@ -251,13 +254,14 @@ def _committee_sites(village: NDArray[np.int64], points: pd.DataFrame, count: in
     return near, doubtful & (no_sites is not True)
 
 
-def _judge_village(counted: list[_Points], number: int) -> tuple[str, float, str]:
+def _judge_village(counted: list[_Points], number: int, least: int) -> tuple[str, float, str]:
     """One village by its points alone: verdict, number of lacking kinds, reason."""
     failed = [kind.zh for kind in counted if kind.failed[number]]
     missing = [kind.zh for kind in counted if not kind.failed[number] and (
         not kind.rows[number] or kind.unknown[number])]
     absent = [kind.zh for kind in counted if kind.rows[number] and not kind.there[number]]
-    note = f"(本村不设{'、'.join(absent)})" if absent else ""
+    few = f"或不足{least}户" if least and KIND_ZH["settlement"] in absent else ""
+    note = f"(本村不设{'、'.join(absent)}{few})" if absent else ""
     if failed:
         extra = f";{'、'.join(missing)}缺点位数据" if missing else ""
         return "fail", float(len(failed)), f"{'、'.join(failed)}未覆盖{extra}{note}"

@@ -272,7 +272,7 @@ def match_complaints(complaints: gpd.GeoDataFrame, coverage: Coverage, gap_areas
         "finding_zh": [FINDING_ZH[one] for one in finding], "duplicate_of": duplicate_complaints(table).array,
         "inside": is_inside(table),
     }, geometry=table.geometry.array, crs=table.crs, index=table.index)
-    out["counted"] = counted_complaints(out)
+    out["counted"] = counted_complaints(out, params.complaints_since)
     texts = ["networks", "weak_networks", "gap_id", "finding", "finding_zh"]
     out[texts] = out[texts].astype("str")
     out["reason"] = pd.Series([_reason(row) for row in out.itertuples()], index=out.index, dtype="str")
@@ -325,7 +325,8 @@ def complaint_rates(complaints: gpd.GeoDataFrame, probability: np.ndarray, deman
         Index ``state`` (gap, covered, unknown): ``state_zh``, ``number`` of complaints, ``demand``, ``demand_zh`` and
         ``per_10000``, NaN without people or where the demand is no people.
     """
-    weight = complaint_weight(complaints, demand.geobox, params.model_copy(update={"complaint_people": 1.0}))
+    weight = complaint_weight(complaints, demand.geobox, params.model_copy(update={"complaint_people": 1.0}),
+                              since=params.complaints_since)
     masks = {"gap": probability < params.gap_probability, "covered": probability >= params.gap_probability,
              "unknown": np.isnan(probability)}
     table = pd.DataFrame({

@@ -18,7 +18,8 @@ CHANGE_ZH = {"gained": "新达标", "lost": "不再达标", "became_assessable":
 _AREA_COLUMNS = ("name", "county", "town", "zone_type")
 
 Parts = Mapping[str, str]
-"""What shares and rates rest on, in words: ``signal, indoor, sinr, boundary, demand, gaps, villages, zones`` -> text;
+"""What shares and rates rest on, in words: ``signal, model, indoor, sinr, boundary, demand, gaps, indoor_gaps,
+villages, zones`` -> text;
 ``rule:ID`` -> how a rule is defined, where one id stands for two rules."""
 
 
@@ -32,16 +33,16 @@ class _Meaning(NamedTuple):
 
 _GAP_WORDS = (("gap", "覆盖空洞", ("signal", "gaps", "boundary")),
               ("gap_small", "面积过小未列出的覆盖空洞", ("signal", "gaps", "boundary")),
-              ("indoor_gap", "室内覆盖空洞", ("signal", "indoor", "gaps", "boundary")),
-              ("indoor_gap_small", "面积过小未列出的室内覆盖空洞", ("signal", "indoor", "gaps", "boundary")))
+              ("indoor_gap", "室内覆盖空洞(室外已覆盖、室内未覆盖)", ("model", "indoor_gaps", "boundary")),
+              ("indoor_gap_small", "面积过小未列出的室内覆盖空洞", ("model", "indoor_gaps", "boundary")))
 _LEAVES: Mapping[str, _Meaning] = {
     **{f"{key}_count": _Meaning(f"{zh}数", "count", parts) for key, zh, parts in _GAP_WORDS},
     **{f"{key}_area_m2": _Meaning(f"{zh}面积", "m2", parts) for key, zh, parts in _GAP_WORDS},
     **{f"{key}_demand": _Meaning(f"{zh}内需求", "", (*parts, "demand")) for key, zh, parts in _GAP_WORDS},
     "area_share": _Meaning("面积覆盖率", "share", ("signal", "boundary")),
     "demand_share": _Meaning("需求覆盖率", "share", ("signal", "boundary", "demand")),
-    "indoor_share": _Meaning("室内覆盖概率均值", "share", ("signal", "indoor", "boundary")),
-    "sinr_share": _Meaning("SINR≥0dB面积占比", "share", ("signal", "sinr", "boundary")),
+    "indoor_share": _Meaning("室内覆盖概率均值", "share", ("model", "indoor", "boundary")),
+    "sinr_share": _Meaning("SINR≥0dB面积占比", "share", ("model", "sinr", "boundary")),
     "existing": _Meaning("现状站址", "count"), "candidate": _Meaning("候选站址", "count"),
     "proposed": _Meaning("规划站址", "count"), "refused": _Meaning("不可用站址", "count"),
     "proposed_free_venues": _Meaning("规划站址中应免费开放的场所", "count"),
@@ -95,12 +96,16 @@ def _walk(node: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
     """Every number of nested indicators; a mapping with a rule and a rate is one block under that rule."""
     if "rule" in node and "rate" in node:
         rule = ":".join(str(node[key]) for key in ("rule", "rule_zh") if node.get(key))
-        group = next((word for word in path if word in ("villages", "zones")), "")
+        group = next((word for word in path if word in ("villages", "zones")), "boundary" if "lines" in path else "")
+        if "threshold_dbm" in node:  # the rule's own, in place of the study's
+            rule += f"(SS-RSRP≥{_number(node['threshold_dbm']):g}dBm)"
+        signal = "model" if "threshold_dbm" in node else "signal"
         own = [f"rule:{rule_id}" for rule_id in str(node["rule"]).split("|")]
-        label = " ".join(filter(None, (_GROUPS.get(word, word) for word in path)))
+        told = [f"({node.get('rule_zh')})" if word == node["rule"] else _GROUPS.get(word, word) for word in path]
+        label = "".join(filter(None, told))
         for key, (zh, unit) in _BLOCK.items():
             if key in node:
-                parts = () if key == "total" else (*own, "signal", *filter(None, [group]))
+                parts = () if key == "total" else (*own, signal, *filter(None, [group]))
                 yield (*path, key), _Value(_Meaning(f"{label}{zh}", unit, parts), _number(node[key]),
                                            "" if key == "total" else rule)
         parts_by_rule = node.get("by_rule")

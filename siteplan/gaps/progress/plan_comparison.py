@@ -174,6 +174,7 @@ def parts_of(one: PlanTables, other: PlanTables) -> tuple[Parts, Parts]:
     forms = [{key: value for key, value in settings.items() if key.startswith(("gap_", "min_gap", "cluster_"))}
              for settings in gaps]
     differ = {"signal": _differing("coverage", *model), "gaps": _differing("gaps", *forms)}
+    differ |= {"model": differ["signal"], "indoor_gaps": differ["gaps"]}
     for name, keys in (("indoor", ("indoor_threshold_dbm", "wall")), ("sinr", ("load_share", "noise_figure_db"))):
         own = [{key: settings[key] for key in keys if key in settings} for settings in coverage]
         differ[name] = _differing("coverage", *own)
@@ -186,7 +187,8 @@ def parts_of(one: PlanTables, other: PlanTables) -> tuple[Parts, Parts]:
     for side, plan in enumerate(both):
         start = {"signal": f"SS-RSRP≥{_plain(plan.study.get('threshold_dbm'))}dBm的概率", "indoor": "", "sinr": "",
                  "demand": f"需求={plan.study.get('demand_zh', '未注明')}",
-                 "gaps": f"覆盖概率<{_plain(gaps[side].get('gap_probability'))}"}
+                 "gaps": f"覆盖概率<{_plain(gaps[side].get('gap_probability'))}", "model": "",
+                 "indoor_gaps": f"室外概率≥{_plain(gaps[side].get('gap_probability'))}、室内概率低于它"}
         out.append({**{name: ";".join(filter(None, [text, *differ[name][side]])) for name, text in start.items()},
                     "boundary": boundary[side], **{name: words[side] for name, words in areas.items()}, **rules[side]})
     return out[0], out[1]

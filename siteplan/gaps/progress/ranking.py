@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal
 
@@ -13,14 +12,13 @@ from pydantic import Field, model_validator
 
 from siteplan.entries import Entries, completed
 from siteplan.errors import ModelError
+from siteplan.gaps.progress.purchases import links_of, needful, purchases
 from siteplan.params import Settings
 from siteplan.tables import read_table
 
 UNKNOWN = "无法判定"
 NO_AREA = "未注明"
 SCORE_DECIMALS = 2
-ENOUGH = 1e-9
-"""A village is gained when what it lacks falls to this."""
 
 
 class Indicator(Settings):
@@ -217,24 +215,6 @@ def sites_per_10000(site_areas: pd.Series, people: pd.Series) -> pd.DataFrame:
                          "sites_per_10000": 1e4 * sites / by_area.where(by_area > 0)}, index=areas)
 
 
-def _cheapest_set(lack: float, sites: np.ndarray, gains: np.ndarray, cost: np.ndarray) -> tuple[int, ...]:
-    """Sites that together make up what one village lacks: cheapest per useful gain first, then without the needless."""
-    left, bought = lack, []
-    free = {int(site): float(gain) for site, gain in zip(sites, gains, strict=True) if gain > 0}
-    gain_of = dict(free)
-    while left > ENOUGH and free:
-        site = min(free, key=lambda number: (cost[number] / min(free[number], left), number))
-        left -= free.pop(site)
-        bought.append(site)
-    if left > ENOUGH:
-        return ()
-    for site in sorted(bought, key=lambda number: (-cost[number], -number)):
-        if left + gain_of[site] <= ENOUGH:
-            left += gain_of[site]
-            bought.remove(site)
-    return tuple(sorted(bought))
-
-
 def _checked_links(villages: pd.DataFrame, sites: pd.DataFrame, helps: pd.DataFrame) -> pd.DataFrame:
     """The links as numbers: ``village, site`` (places in the sorted ids) and ``gain``, sorted."""
     links = pd.DataFrame({"village": villages.index.get_indexer(helps["village_id"].astype(str)),
@@ -245,51 +225,6 @@ def _checked_links(villages: pd.DataFrame, sites: pd.DataFrame, helps: pd.DataFr
         if bad.any():
             raise ModelError(f"helps: {name}: {', '.join(links.index[bad].unique()[:5])}")
     return links[links["village"] >= 0].sort_values(["village", "site"])
-
-
-def _steps(lack: np.ndarray, cost: np.ndarray, links: pd.DataFrame, needed: int
-           ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Greedy purchases: the sites of a step, and the villages they complete."""
-    village, site, gain = (links[name].to_numpy() for name in ("village", "site", "gain"))
-    starts = np.searchsorted(village, np.arange(len(lack) + 1))
-    lack, free, gained = lack.copy(), np.ones(len(cost), bool), 0
-    sets: list[tuple[int, ...]] = [()] * len(lack)
-    set_cost = np.full(len(lack), np.inf)
-    stale = np.unique(village)
-    while gained < needed:
-        for number in stale:
-            rows = np.arange(starts[number], starts[number + 1])
-            rows = rows[free[site[rows]]]
-            sets[number] = _cheapest_set(lack[number], site[rows], gain[rows], cost) if lack[number] > ENOUGH else ()
-            set_cost[number] = cost[list(sets[number])].sum() if sets[number] else np.inf
-        alone = (lack[village] > ENOUGH) & free[site] & (gain >= lack[village] - ENOUGH)
-        count = np.minimum(np.bincount(site[alone], minlength=len(cost)), needed - gained)
-        price = np.divide(cost, count, out=np.full(len(cost), np.inf), where=count > 0)
-        best = min(price.min(initial=np.inf), set_cost.min(initial=np.inf))
-        if best == np.inf:
-            return
-        bought = (int(price.argmin()),) if price.min() <= best else sets[int(set_cost.argmin())]
-        was_open = lack > ENOUGH
-        used = np.isin(site, bought)
-        np.subtract.at(lack, village[used], gain[used])
-        free[list(bought)] = False
-        stale = np.unique(village[used])
-        done = np.flatnonzero(was_open & (lack <= ENOUGH))
-        gained += len(done)
-        yield bought, done
-
-
-def _needful(lack: np.ndarray, cost: np.ndarray, links: pd.DataFrame, needed: int) -> pd.DataFrame:
-    """Links of the sites that the greedy order buys, without those that can be left out, the dearest first."""
-    steps = list(_steps(lack, cost, links, needed))
-    kept = {site for bought, _ in steps for site in bought}
-    wanted = min(needed, sum(len(done) for _, done in steps))
-    for site in sorted(kept, key=lambda number: (-cost[number], -number)):
-        rest = links[links["site"].isin(kept - {site})]
-        given = np.bincount(rest["village"], rest["gain"], minlength=len(lack))
-        if np.count_nonzero(lack - given <= ENOUGH) >= wanted:
-            kept.remove(site)
-    return links[links["site"].isin(kept)]
 
 
 def cheapest_to_gain(villages: pd.DataFrame, sites: pd.DataFrame, helps: pd.DataFrame, needed: int) -> pd.DataFrame:
@@ -340,10 +275,12 @@ def cheapest_to_gain(villages: pd.DataFrame, sites: pd.DataFrame, helps: pd.Data
         raise ModelError(f"sites without a cost >= 0: {', '.join(sites.index[~(cost >= 0) | np.isinf(cost)][:5])}")
     lack = villages["shortfall"].astype("float64") if "shortfall" in villages else pd.Series(1.0, villages.index)
     villages, open_lack = villages[lack > 0], lack[lack > 0].to_numpy()
-    links = _needful(open_lack, cost, _checked_links(villages, sites, helps), needed)
+    table = _checked_links(villages, sites, helps)
+    table = table[needful(open_lack, cost, links_of(table, len(open_lack), cost), needed)]
+    links = links_of(table, len(open_lack), cost)
     rows: list[dict[str, object]] = []
     spent = 0.0
-    for step, (bought, done) in enumerate(_steps(open_lack, cost, links, needed), 1):
+    for step, (bought, done) in enumerate(purchases(open_lack, cost, links, needed), 1):
         paid = math.fsum(cost[list(bought)])
         spent += paid
         gained = len(rows) + len(done)

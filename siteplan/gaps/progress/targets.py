@@ -21,6 +21,7 @@ from siteplan.tables import read_table
 
 REACHED, NOT_REACHED, UNKNOWN = "已达成", "未达成", "无法判定"
 LEVEL_ZH = {"city": "全市", "county": "县区", "town": "镇街"}
+TABLE_ZH = {"villages": "行政村", "zones": "重点区域", "sites": "站址"}
 NO_AREA = "未注明"
 State = Literal["before", "after"]
 
@@ -38,7 +39,7 @@ class Target(Settings):
     since: dt.date | None = Field(None, description="first day of a quota; 1 January of the year of 'by' when absent")
     by: dt.date = Field(description="last day that counts")
     zone_types: tuple[str, ...] = Field((), description="types of zones that full coverage is asked of; none = all")
-    rule: str | None = Field(None, description="id of the coverage rule; the only one of the table when absent")
+    rule: str | None = Field(None, description="id of the coverage rule; the only one of those areas when absent")
     source: str
 
     @model_validator(mode="after")
@@ -141,19 +142,15 @@ def _places(table: pd.DataFrame, level: str) -> pd.Series:
 
 
 def _areas(target: Target, tables: Sequence[pd.DataFrame]) -> list[tuple[str, str]]:
-    """Areas a target is about; empty when the named one is in no table."""
+    """Areas a target is about; empty when the named one is in no table, several where it is in several counties."""
     if target.level == "city":
         return [("", "")]
     known = sorted({pair for table in tables for pair in _places(table, target.level) if pair is not None})
     if target.area == "*":
         return known
     county, _, town = target.area.rpartition("/")
-    found = [pair for pair in known if (pair[0] == target.area if target.level == "county" else
-                                        pair[1] == town and county in ("", pair[0]))]
-    if len(found) > 1:
-        raise ModelError(f"target {target.id}: {target.area!r} is in {len(found)} counties, write 'county/town', e.g. "
-                         f"{'/'.join(found[0])!r}")
-    return found
+    return [pair for pair in known if (pair[0] == target.area if target.level == "county" else
+                                       pair[1] == town and county in ("", pair[0]))]
 
 
 def _count_verdicts(target: Target, table: pd.DataFrame, state: State) -> _Count:
@@ -238,37 +235,43 @@ def _check(table: pd.DataFrame, name: str, state: State) -> None:
         raise ModelError(f"{name}: unknown verdict {', '.join(odd)}; known: {', '.join(VERDICTS)}")
 
 
-def _under_rule(target: Target, table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str]:
-    """Rows judged by the target's rule, and its id."""
-    rules = sorted({str(rule) for rule in table["rule"].dropna()}) if "rule" in table else []
-    rule = target.rule or (rules[0] if len(rules) == 1 else "")
-    if not rule and len(rules) > 1:
-        raise ModelError(f"target {target.id}: {name} are judged by {', '.join(rules)}; say which with rule = ...")
-    rows = table[table["rule"] == rule] if rules else table.iloc[:0] if target.rule else table
+def _under_rule(target: Target, table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, str, str]:
+    """Rows that a target asks for, the id of the rule that judges them, and why they cannot be counted, in Chinese."""
+    rows = table
     if target.zone_types:
         rows = rows[rows["zone_type"].isin(target.zone_types)] if "zone_type" in rows else rows.iloc[:0]
+    rules = sorted({str(rule) for rule in rows["rule"].dropna()}) if "rule" in rows else []
+    rule = target.rule or (rules[0] if len(rules) == 1 else "")
+    if not rule and len(rules) > 1:
+        return rows, "", f"{TABLE_ZH[name]}按多条规则判定({'、'.join(rules)}),须写 rule"
+    if target.rule and len(rows) and rule not in rules:
+        return rows, rule, f"没有按规则 {rule} 判定的{TABLE_ZH[name]}"
+    rows = rows[rows["rule"] == rule] if rules else rows
     twice = rows.index[rows.index.duplicated()].unique()
     if len(twice):
         raise ModelError(f"{name}: {len(twice)} are there twice, e.g. {twice[0]}")
-    return rows, rule
+    return rows, rule, ""
 
 
 def _rows_of(target: Target, given: dict[str, pd.DataFrame], today: dt.date | None,
              state: State) -> list[dict[str, object]]:
     """The rows of one target: one per area, and one for rows without an area where every area is asked for."""
     name = {"village_rate": "villages", "full_coverage": "zones"}.get(target.measure, "sites")
-    name_zh = {"villages": "行政村", "zones": "重点区域", "sites": "站址"}[name]
+    name_zh = TABLE_ZH[name]
     table, rule, trouble = given.get(name), target.rule or "", ""
     if table is None:
         table, trouble = pd.DataFrame(), f"没有{name_zh}表"
     elif name != "sites":
-        table, rule = _under_rule(target, table, name)
+        table, rule, trouble = _under_rule(target, table, name)
     if not trouble and target.level != "city" and target.level not in table:
         trouble = f"{name_zh}表没有所属{LEVEL_ZH[target.level]}"
     place = _places(table, target.level)
     lost = 0 if trouble else int(place.isna().sum())
     areas: list[tuple[str, str] | None] = [*_areas(target, list(given.values()))]
-    if target.area == "*" and (lost or not areas):
+    if target.area != "*" and len(areas) > 1:
+        trouble = f"{'、'.join(pair[0] or '未注明县区' for pair in areas if pair)}都有“{target.area}”,须写“县区/镇街”"
+        areas = [None]
+    elif target.area == "*" and (lost or not areas):
         areas.append(None)
     elif not areas:
         trouble = trouble or f"各表中没有“{target.area}”"
@@ -309,7 +312,9 @@ def shortfall(targets: Iterable[Target], villages: pd.DataFrame | None, zones: p
     """What each target still needs, area by area.
 
     A rate wants ``ceil(rate * N)`` of the N villages (zones). Those that cannot be judged count in N and not as
-    reached; where they decide, the status is 无法判定. So does an undated site decide a quota of new sites.
+    reached; where they decide, the status is 无法判定. So does an undated site decide a quota of new sites. A target
+    that can be read in several ways (several rules and none named, a town that several counties have) is 无法判定, and
+    the reason says what to write.
 
     Parameters
     ----------
@@ -337,7 +342,7 @@ def shortfall(targets: Iterable[Target], villages: pd.DataFrame | None, zones: p
     Raises
     ------
     ModelError
-        Verdicts are missing or misspelled, villages stand twice, several rules or towns are meant, ids repeat.
+        Verdicts are missing or misspelled, villages stand twice under a rule, ids repeat.
 
     Examples
     --------
