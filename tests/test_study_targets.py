@@ -69,7 +69,8 @@ def town(surface: Surface, targets: Mapping[str, Mapping[str, Any]], *, village_
 def state_of(scene: Any, probability: np.ndarray, threshold_dbm: float = -105.0) -> Any:
     """How things stand where every network has this signal; each area judged by its own rule."""
     best = Signal(probability, threshold_dbm=threshold_dbm)
-    signals = SimpleNamespace(any_network=lambda rule: best, networks=lambda rule: {"移动": best}, sites=None)
+    signals = SimpleNamespace(any_network=lambda rule: best, networks=lambda rule: {"移动": best}, sites=None,
+                              knows=lambda rule: True)
     areas = {}
     for name in ("villages", "zones"):
         own = scene.area_rules[name]
