@@ -316,8 +316,8 @@ def test_correlation_distances_come_from_the_table() -> None:
     assert (near, far.sigma_db) == (ErrorComponent(8.0, 120.0), model)
     assert error_components("umi", blocked=False, shadow_sigma_db=4.0, model_sigma_db=model,
                             model_distance_m=300.0)[1].distance_m == 300.0
-    with pytest.raises(ModelError, match="inh"):
-        error_components("inh", blocked=False, shadow_sigma_db=3.0, model_sigma_db=model)
+    with pytest.raises(ModelError, match="cost231"):
+        error_components("cost231", blocked=False, shadow_sigma_db=3.0, model_sigma_db=model)
 
 
 @pytest.mark.parametrize(("p", "components", "weight", "said"), [

@@ -176,8 +176,8 @@ def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame
         rule = scene.all_rules[rule_id]
         row: dict[str, Any] = {"rule": rule_id, "rule_zh": rule.zh, "source": rule.source, "own": rule_id == own}
         for state, (signals, judged) in states.items():
-            verdicts = judged["verdict"] if rule_id == own else judged_under(scene, "villages", rule, signals)["verdict"]
-            counts = count_verdicts(verdicts, rule)
+            table = judged if rule_id == own else judged_under(scene, "villages", rule, signals)
+            counts = count_verdicts(table["verdict"], rule)
             row |= {f"{key}_{state}": counts[key] for key in ("passed", "failed", "not_assessable", "rate")}
             row["total"] = counts["total"]
         rows.append(row)

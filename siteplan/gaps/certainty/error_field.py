@@ -12,6 +12,7 @@ from scipy import fft
 from scipy.special import ndtr, ndtri, owens_t
 
 from siteplan.errors import ModelError
+from siteplan.radio import shadow_correlation_m
 from siteplan.tables import read_table
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,10 @@ class ErrorComponent(NamedTuple):
 
 def error_components(scenario: str, *, blocked: bool, shadow_sigma_db: float, model_sigma_db: float,
                      model_distance_m: float | None = None) -> tuple[ErrorComponent, ErrorComponent]:
-    """Shadow fading and model error with their correlation distances (``tables/correlation.toml``).
+    """Shadow fading and model error with their correlation distances.
+
+    That of fading is :func:`siteplan.radio.shadow_correlation_m` (TR 38.901 table 7.5-6, section 7.4.4), that of the
+    model stands in ``tables/correlation.toml``.
 
     Parameters
     ----------
@@ -67,18 +71,16 @@ def error_components(scenario: str, *, blocked: bool, shadow_sigma_db: float, mo
     Raises
     ------
     ModelError
-        The table has no such scenario.
+        TR 38.901 has no correlation distance for the scenario.
 
     Examples
     --------
     >>> error_components("uma", blocked=True, shadow_sigma_db=6.0, model_sigma_db=12.0)[0]
     ErrorComponent(sigma_db=6.0, distance_m=50.0)
     """
-    table = read_table("correlation")
-    if scenario not in table["shadow"]:
-        raise ModelError(f"no correlation distance for scenario {scenario!r}; known: {', '.join(table['shadow'])}")
-    shadow_m = float(table["shadow"][scenario]["blocked_m" if blocked else "clear_m"])
-    model_m = float(table["model"]["distance_m"]) if model_distance_m is None else model_distance_m
+    shadow_m = float(shadow_correlation_m(scenario, not blocked))
+    own = float(read_table("correlation")["model"]["distance_m"])
+    model_m = own if model_distance_m is None else model_distance_m
     return ErrorComponent(shadow_sigma_db, shadow_m), ErrorComponent(model_sigma_db, model_m)
 
 
