@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from siteplan.gaps import (
     KIND_ZH,
-    AreaPixels,
+    ErrorComponent,
     Rule,
     assess_areas,
     assess_networks,
@@ -21,13 +21,13 @@ from siteplan.gaps import (
     share_band,
 )
 from siteplan.gaps.certainty.point_chances import points_pass_probability
-from siteplan.gaps.judging.areas import point_probability, too_small
+from siteplan.gaps.judging.areas import asked_points, point_probability, too_small
 from siteplan.gaps.judging.key_points import points_of_areas
 from siteplan.study._scene import Scene
-from siteplan.study._signals import Signals, error_parts, serves
+from siteplan.study._signals import Signals, serves
 
-POINT_STATES = ("covered", "not_covered", "none", "missing")
-"""A point of a village is covered or not; the village has none; the data do not say."""
+POINT_STATES = ("none", "covered", "missing", "not_covered")
+"""The village has no such point; it is covered; the data do not say; it is not covered: of several the last decides."""
 
 
 def serving_sites(scene: Scene, technology: str, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
@@ -73,31 +73,66 @@ def judge_layer(scene: Scene, name: str, signals: Signals) -> tuple[pd.DataFrame
     return pd.concat(tables).reindex(areas.index), pd.concat(by_network)
 
 
+class _Asked(NamedTuple):
+    """Areas of a layer, and what rules look at beside the probability."""
+
+    areas: gpd.GeoDataFrame
+    tables: dict[str, Any]
+
+
+def _ask(scene: Scene, name: str, rule: Rule, signals: Signals, places: np.ndarray | None = None) -> _Asked:
+    """The whole layer, or its areas at some places."""
+    areas, pixels = scene.tables[name], scene.pixels[name]
+    if places is not None:
+        areas, pixels = areas.iloc[places], pixels.rows(places)
+    return _Asked(areas, {
+        "points": scene.tables["village_points"] if name == "villages" else None, "pixels": pixels,
+        "sites": serving_sites(scene, rule.technology, signals.sites) if signals.knows(rule) else None,
+        "key_points": key_points(scene) if rule.measure == "key_points" else None})
+
+
 def _judge(scene: Scene, name: str, places: np.ndarray, rule: Rule, signals: Signals,
            ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Areas at some places of a layer under one rule."""
-    areas, pixels = scene.tables[name].iloc[places], scene.pixels[name].rows(places)
-    judged = verdicts_under(scene, name, areas, pixels, rule, signals)
-    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule,
-                               **_given(scene, name, pixels, rule, signals))
+    """Areas at some places of a layer under one rule, with their bands; and the same for every operator."""
+    asked = _ask(scene, name, rule, signals, places)
+    judged, networks = _by_best(scene, asked, rule, signals), _alone(scene, asked, rule, signals)
     if rule.operators != "any" and signals.knows(rule):
         judged = judge_operators(judged, networks, rule)
-    return judged.join(_band(scene, areas, signals.any_network(rule).probability, rule, pixels)), networks
+    return judged.join(_band(scene, asked, rule, signals)), networks
 
 
-def _given(scene: Scene, name: str, pixels: AreaPixels, rule: Rule, signals: Signals) -> dict[str, Any]:
-    """What rules look at beside the probability."""
-    return {"points": scene.tables["village_points"] if name == "villages" else None, "pixels": pixels,
-            "sites": serving_sites(scene, rule.technology, signals.sites) if signals.knows(rule) else None,
-            "key_points": key_points(scene) if rule.measure == "key_points" else None}
+def judged_under(scene: Scene, name: str, rule: Rule, signals: Signals) -> pd.DataFrame:
+    """Every area of a layer judged by one rule, whichever rule the study gives it.
+
+    Parameters
+    ----------
+    scene : Scene
+    name : {"villages", "zones"}
+    rule : Rule
+        Not one of lines.
+    signals : Signals
+
+    Returns
+    -------
+    DataFrame
+        Columns of :func:`~siteplan.gaps.assess_areas`, without bands.
+    """
+    asked = _ask(scene, name, rule, signals)
+    judged = _by_best(scene, asked, rule, signals)
+    if rule.operators == "any" or not signals.knows(rule):
+        return judged
+    return judge_operators(judged, _alone(scene, asked, rule, signals), rule)
 
 
-def verdicts_under(scene: Scene, name: str, areas: gpd.GeoDataFrame, pixels: AreaPixels, rule: Rule,
-                   signals: Signals) -> pd.DataFrame:
-    """Areas of a layer under one rule by the best of all networks; not assessable without a cell of its technology."""
+def _alone(scene: Scene, asked: _Asked, rule: Rule, signals: Signals) -> pd.DataFrame:
+    return assess_networks(asked.areas, signals.networks(rule), scene.demand, rule, **asked.tables)
+
+
+def _by_best(scene: Scene, asked: _Asked, rule: Rule, signals: Signals) -> pd.DataFrame:
+    """Areas under one rule by the best of all networks; not assessable without a cell of its technology."""
     best = signals.any_network(rule)
-    judged = assess_areas(areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
-                          threshold_dbm=best.threshold_dbm, **_given(scene, name, pixels, rule, signals))
+    judged = assess_areas(asked.areas, best.probability, scene.demand, rule, indoor=best.indoor_probability,
+                          threshold_dbm=best.threshold_dbm, **asked.tables)
     if signals.knows(rule):
         return judged
     reason = f"没有{rule.technology}工参,无法判定"
@@ -105,38 +140,48 @@ def verdicts_under(scene: Scene, name: str, areas: gpd.GeoDataFrame, pixels: Are
     return judged.assign(**shares, verdict="not_assessable", shortfall=np.nan, reason=reason)
 
 
-def _band(scene: Scene, areas: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule, pixels: AreaPixels,
-          ) -> pd.DataFrame:
+def _band(scene: Scene, asked: _Asked, rule: Rule, signals: Signals) -> pd.DataFrame:
     """Band of the share that the rule measures, and the probability that the area passes; NaN without all points."""
-    parts = error_parts(scene)
+    probability, parts = signals.any_network(rule).probability, signals.error_parts
     weight = scene.demand.per_pixel if rule.measure == "demand_share" else None
-    band = share_band(probability, pixels, parts, weight)
-    chance = pd.Series(np.nan, index=areas.index)
+    band = share_band(probability, asked.tables["pixels"], parts, weight)
+    chance = pd.Series(np.nan, index=asked.areas.index)
     part = rule.measure == "key_points" and rule.minimum < 1
     odd = part or rule.operators != "any" or rule.indoor_minimum is not None or rule.site_within_m is not None
     if odd:  # the band is that of the signal of any network outdoors, which does not decide alone
-        return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
-    if rule.measure in ("area_share", "demand_share"):
+        pass
+    elif rule.measure in ("area_share", "demand_share"):
         chance = pass_probability(band, rule.minimum)
     elif rule.measure == "points":
-        points = scene.tables["village_points"]
-        points = points[points["kind"].isin(rule.kinds) & points["village_code"].isin(areas.index)]
-        points = points.assign(exists=points["exists"].astype(bool) & ~too_small(points, rule))
-        wanted = points[points["exists"].astype(bool)]
-        table = pd.DataFrame({
-            "code": wanted["village_code"].astype("str").to_numpy(), "x": wanted.geometry.x.to_numpy(),
-            "y": wanted.geometry.y.to_numpy(), "p": point_probability(wanted, probability, scene.demand)})
-        told = points.groupby(points["village_code"].astype("str"))["kind"].nunique().reindex(areas.index)
-        chance = points_pass_probability(table, parts).reindex(areas.index).where(told == len(rule.kinds))
+        chance = _points_chance(scene, asked.areas, probability, rule, parts)
     elif rule.measure == "key_points":
-        points = key_points(scene)
-        points = points[points.geometry.notna()]
-        found = points_of_areas(areas, points, point_probability(points, probability, scene.demand), rule)
-        where = points.geometry.iloc[found.point]
-        table = pd.DataFrame({"code": areas.index.astype("str")[found.area], "x": where.x.to_numpy(),
-                              "y": where.y.to_numpy(), "p": found.probability})
-        chance = points_pass_probability(table, parts).reindex(areas.index.astype("str")).set_axis(areas.index)
+        chance = _key_points_chance(scene, asked.areas, probability, rule, parts)
     return pd.DataFrame({"share_low": band.low, "share_high": band.high, "pass_probability": chance})
+
+
+def _points_chance(scene: Scene, villages: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule,
+                   parts: Sequence[ErrorComponent]) -> pd.Series:
+    """Probability that all points of each village are covered at once; NaN where a kind has no row."""
+    points = asked_points(scene.tables["village_points"], rule)
+    points = points[points["village_code"].isin(villages.index)]
+    there = points[points["exists"]]
+    table = pd.DataFrame({
+        "code": there["village_code"].astype("str").to_numpy(), "x": there.geometry.x.to_numpy(),
+        "y": there.geometry.y.to_numpy(), "p": point_probability(there, probability, scene.demand)})
+    told = points.groupby(points["village_code"].astype("str"))["kind"].nunique().reindex(villages.index)
+    return points_pass_probability(table, parts).reindex(villages.index).where(told == len(rule.kinds))
+
+
+def _key_points_chance(scene: Scene, zones: gpd.GeoDataFrame, probability: np.ndarray, rule: Rule,
+                       parts: Sequence[ErrorComponent]) -> pd.Series:
+    """Probability that all key points of each zone are covered at once."""
+    points = key_points(scene)
+    points = points[points.geometry.notna()]
+    found = points_of_areas(zones, points, point_probability(points, probability, scene.demand), rule)
+    where, codes = points.geometry.iloc[found.point], zones.index.astype("str")
+    table = pd.DataFrame({"code": codes[found.area], "x": where.x.to_numpy(), "y": where.y.to_numpy(),
+                          "p": found.probability})
+    return points_pass_probability(table, parts).reindex(codes).set_axis(zones.index)
 
 
 def key_points(scene: Scene) -> gpd.GeoDataFrame:
@@ -157,12 +202,10 @@ def point_states(scene: Scene, signals: Signals, rule: Rule) -> pd.DataFrame:
     p = pd.Series(point_probability(points, signals.any_network(rule).probability, scene.demand), index=points.index)
     there = points["exists"].astype(bool) & ~too_small(points, rule)
     state = np.select([~there, p.isna(), p >= rule.point_probability], ["none", "missing", "covered"], "not_covered")
-    worst = pd.Series(pd.Categorical(state, ["none", "covered", "missing", "not_covered"], ordered=True).codes,
-                      index=points.index)
-    names = np.array(["none", "covered", "missing", "not_covered"])
+    worst = pd.Series(pd.Categorical(state, POINT_STATES, ordered=True).codes, index=points.index)
     by_kind = worst.groupby([points["village_code"].astype("str"), points["kind"]]).max().unstack("kind")
     table = by_kind.reindex(index=villages.index, columns=list(KIND_ZH))
-    return table.map(lambda code: names[int(code)] if code == code else "missing").astype("str")
+    return table.map(lambda code: POINT_STATES[int(code)] if code == code else "missing").astype("str")
 
 
 def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame]]) -> pd.DataFrame:
@@ -182,31 +225,6 @@ def compare_rules(scene: Scene, states: Mapping[str, tuple[Signals, pd.DataFrame
             row["total"] = counts["total"]
         rows.append(row)
     return pd.DataFrame(rows).set_index("rule")
-
-
-def judged_under(scene: Scene, name: str, rule: Rule, signals: Signals) -> pd.DataFrame:
-    """Every area of a layer judged by one rule, whichever rule the study gives it.
-
-    Parameters
-    ----------
-    scene : Scene
-    name : {"villages", "zones"}
-    rule : Rule
-        Not one of lines.
-    signals : Signals
-
-    Returns
-    -------
-    DataFrame
-        Columns of :func:`~siteplan.gaps.assess_areas`, without bands.
-    """
-    areas, pixels = scene.tables[name], scene.pixels[name]
-    judged = verdicts_under(scene, name, areas, pixels, rule, signals)
-    if rule.operators == "any" or not signals.knows(rule):
-        return judged
-    networks = assess_networks(areas, signals.networks(rule), scene.demand, rule,
-                               **_given(scene, name, pixels, rule, signals))
-    return judge_operators(judged, networks, rule)
 
 
 def count_layer(scene: Scene, name: str, verdicts: pd.Series) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from siteplan.coverage import reach_probability, sectors_of_sites
 from siteplan.gaps import Rule, cheapest_to_gain
-from siteplan.gaps.judging.areas import Signal, point_probability
+from siteplan.gaps.judging.areas import Signal, point_probability, too_small
 from siteplan.gaps.judging.verdicts import wrong_threshold
 from siteplan.grid import inside, pixel_of
 from siteplan.study._areas import judged_under
@@ -48,11 +48,7 @@ def why_no_list(rule: Rule, signal: Signal) -> str:
 def _asked_points(scene: Scene, rule: Rule) -> gpd.GeoDataFrame:
     """Village points that a rule of points looks at, those that a village does not have among them."""
     points = scene.tables["village_points"]
-    points = points[points["kind"].isin(rule.kinds)]
-    if not rule.least_households or "households" not in points:
-        return points
-    few = points["households"].to_numpy(np.float64, na_value=np.nan) < rule.least_households
-    return points[~(few & (points["kind"] == "settlement").to_numpy())]
+    return points[points["kind"].isin(rule.kinds) & ~too_small(points, rule)]
 
 
 def _lacks(scene: Scene, judged: pd.DataFrame, probability: np.ndarray, rule: Rule) -> pd.Series:

@@ -27,7 +27,7 @@ from siteplan.gaps import (
 from siteplan.gaps.judging.areas import point_probability
 from siteplan.gaps.progress.comparison import changed_areas
 from siteplan.gaps.progress.connectivity import resettlement_zones
-from siteplan.study._areas import compare_rules, point_states
+from siteplan.study._areas import compare_rules, judged_under, point_states
 from siteplan.study._cheapest import cheapest_villages, rules_wanted, why_no_list
 from siteplan.study._places import with_places
 from siteplan.study._ranking import ranked
@@ -71,19 +71,13 @@ def _operators(scene: Scene, before: State, after: State) -> pd.DataFrame:
 
 def _states_4g(scene: Scene, signals: Signals) -> tuple[pd.Series | None, pd.Series | None]:
     """Verdicts on 4G of villages and of resettlement zones; None where no 4G network is predicted."""
-    from siteplan.gaps import assess_areas
-    from siteplan.study._areas import serving_sites
-
-    if not any(network.technology == "4G" for network in signals.coverage.networks):
-        return None, None
     rule = scene.all_rules[RULE_4G]
-    best = signals.any_network(rule)
-    villages = assess_areas(scene.tables["villages"], best.probability, scene.demand, rule,
-                            points=scene.tables["village_points"], pixels=scene.pixels["villages"],
-                            sites=serving_sites(scene, "4G", None))["verdict"]
+    if not signals.knows(rule):
+        return None, None
     share = scene.all_rules["area_share_95"].model_copy(update={"technology": "4G"})
-    zones = assess_areas(scene.tables["zones"], best.probability, scene.demand, share, pixels=scene.pixels["zones"])
-    return villages, zones["verdict"]
+    villages, zones = (judged_under(scene, name, asked, signals)["verdict"] for name, asked in (
+        ("villages", rule), ("zones", share)))
+    return villages, zones
 
 
 def _connected(scene: Scene, signals: Signals) -> dict[str, pd.DataFrame]:

@@ -25,13 +25,13 @@ from siteplan.gaps import (
     judge_operators,
     with_causes,
 )
-from siteplan.gaps.judging.areas import too_small
+from siteplan.gaps.judging.areas import asked_points
 from siteplan.gaps.judging.key_points import points_of_areas
 from siteplan.grid import rasterize
 from siteplan.input_ledger import InputLedger
 from siteplan.study._areas import key_points, serving_sites
 from siteplan.study._scene import Scene
-from siteplan.study._signals import Signals, proposed_sectors
+from siteplan.study._signals import Signals, all_sectors
 
 LINE_LAYERS = ("roads", "rail", "water")
 
@@ -47,10 +47,8 @@ class SceneGaps:
 
 def rule_points(scene: Scene) -> gpd.GeoDataFrame:
     """Village points that there are, of the kinds that the rule of the villages asks for."""
-    points = scene.tables["village_points"]
-    kinds = scene.rules["villages"].kinds
-    wanted = points["kind"].isin(kinds) & points["exists"].astype(bool) & points.geometry.notna()
-    return points[wanted & ~too_small(points, scene.rules["villages"])]
+    points = asked_points(scene.tables["village_points"], scene.rules["villages"])
+    return points[points["exists"] & points.geometry.notna()]
 
 
 def zone_points(scene: Scene) -> gpd.GeoDataFrame:
@@ -91,7 +89,7 @@ def find_scene_gaps(scene: Scene, signals: Signals, earlier: tuple[gpd.GeoDataFr
     weights: dict[str, Any] = {"demand_per_person": _per_person(scene), "point_people": params.selection.point_people}
     mask = gap_mask(best.probability, scene.demand.geobox, scene.boundary, params.gaps.gap_probability)
     found = find_gap_areas(mask, scene.demand, params.gaps, places, **weights)
-    sectors = pd.concat([scene.sectors, proposed_sectors(scene, signals.sites, scene.equipment)])
+    sectors = all_sectors(scene, signals.sites)
     causes = gap_causes(found, best.server, sectors.loc[list(signals.coverage.sector_ids)], scene.surface,
                         receiver_height_m=params.coverage.receiver_height_m)
     outdoors, indoors = with_causes(found.table, causes), found.table.iloc[:0]

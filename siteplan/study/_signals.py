@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.coverage import Coverage, Equipment, Network, predict_coverage, sectors_of_sites
+from siteplan.coverage import Coverage, Network, predict_coverage, sectors_of_sites
 from siteplan.coverage._models import MODEL_NAMES, models_of
 from siteplan.gaps import ErrorComponent, Rule, error_components
 from siteplan.gaps.judging.areas import Signal
@@ -28,12 +28,17 @@ def serves(scene: Scene) -> str:
     return "|".join(wanted_networks(scene.params.candidates.serves, scene.networks))
 
 
-def proposed_sectors(scene: Scene, sites: gpd.GeoDataFrame | None, equipment: Equipment) -> pd.DataFrame:
+def proposed_sectors(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:
     """Sectors of the proposed sites; a table without rows where there are none."""
-    if sites is None:
+    proposed = None if sites is None else sites[sites["status"] == "proposed"].sort_index()
+    if proposed is None or proposed.empty:
         return scene.sectors.iloc[:0]
-    proposed = sites[sites["status"] == "proposed"].sort_index()
-    return scene.sectors.iloc[:0] if proposed.empty else sectors_of_sites(proposed, equipment, serves(scene))
+    return sectors_of_sites(proposed, scene.equipment, serves(scene))
+
+
+def all_sectors(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:
+    """Sectors of the existing stations, then those of the proposed sites."""
+    return pd.concat([scene.sectors, proposed_sectors(scene, sites)])
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Signals:
     coverage: Coverage
     sites: gpd.GeoDataFrame | None = None
     _asked: dict[float, Mapping[Network, Signal]] = field(default_factory=dict, repr=False)
+    _best: dict[tuple[str, float | None], Signal] = field(default_factory=dict, repr=False)
 
     def at(self, rule: Rule) -> Mapping[Network, Signal]:
         """Signals of all networks at the threshold of a rule; one that differs from the study's is predicted anew.
@@ -68,10 +74,9 @@ class Signals:
     def _predicted(self, threshold_dbm: float) -> Coverage:
         """The same sectors at another threshold; the signal inside only where the study asks for it."""
         scene = self.scene
-        sectors = pd.concat([scene.sectors, proposed_sectors(scene, self.sites, scene.equipment)])
         params = scene.params.coverage.model_copy(update={"threshold_dbm": threshold_dbm})
-        return predict_coverage(scene.surface, sectors, params, list(self.coverage.networks), equipment=scene.equipment,
-                                calibration=scene.calibration)
+        return predict_coverage(scene.surface, all_sectors(scene, self.sites), params, list(self.coverage.networks),
+                                equipment=scene.equipment, calibration=scene.calibration)
 
     def knows(self, rule: Rule) -> bool:
         """Whether anything is known of the rule's technology: 5G is planned, so that none is an answer; 4G is not."""
@@ -79,6 +84,12 @@ class Signals:
 
     def any_network(self, rule: Rule) -> Signal:
         """The best of all networks of the rule's technology."""
+        asked = rule.technology, rule.threshold_dbm
+        if asked not in self._best:
+            self._best[asked] = self._best_of(rule)
+        return self._best[asked]
+
+    def _best_of(self, rule: Rule) -> Signal:
         heard = self.networks(rule)
         once = list({id(signal.probability): signal for signal in heard.values()}.values())
         if not once:
@@ -88,6 +99,11 @@ class Signals:
         return Signal(reduce(np.maximum, [signal.probability for signal in once]),
                       reduce(np.fmax, inside) if len(inside) == len(once) else None,
                       threshold_dbm=once[0].threshold_dbm)
+
+    @cached_property
+    def error_parts(self) -> tuple[ErrorComponent, ErrorComponent]:
+        """Parts of the prediction error, see :func:`error_parts`."""
+        return error_parts(self.scene)
 
     def networks(self, rule: Rule) -> Mapping[str, Signal]:
         """Every network of the rule's technology, by its name."""

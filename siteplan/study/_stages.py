@@ -31,7 +31,7 @@ from siteplan.study._gaps import find_scene_gaps, judge_lines, rule_points, tell
 from siteplan.study._places import LEVELS
 from siteplan.study._ranking import place_indicators
 from siteplan.study._scene import AREA_LAYERS, Scene
-from siteplan.study._signals import Signals, serves
+from siteplan.study._signals import Signals, proposed_sectors, serves
 from siteplan.venues import load_venues
 
 
@@ -174,10 +174,9 @@ def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> 
 
 def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:
     """Coverage of existing stations and proposed sites together."""
-    proposed = sites[sites["status"] == "proposed"].sort_index()
-    if proposed.empty:
+    sectors = proposed_sectors(scene, sites)
+    if sectors.empty:
         return before
-    sectors = sectors_of_sites(proposed, scene.equipment, serves(scene))
     new = predict_coverage(scene.surface, sectors, scene.params.coverage, equipment=scene.equipment,
                            calibration=scene.calibration)
     return merge_coverage(before, new)
@@ -185,14 +184,11 @@ def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage)
 
 def screen_sites(scene: Scene, sites: gpd.GeoDataFrame) -> Exposure:
     """Exposure of the sensitive buildings near proposed sites, by these and by the existing stations near them."""
-    proposed = sites[sites["status"] == "proposed"].sort_index()
     stations = scene.tables["stations"].reindex(scene.sectors.index)
     old = scene.sectors.assign(site_id="E-station:" + stations["source_site"].astype("str"),
                                site_name=stations["name"].astype("str").fillna(""), site_status="existing")
-    if proposed.empty:
-        sectors = old.iloc[:0]
-    else:
-        new = sectors_of_sites(proposed, scene.equipment, serves(scene))
-        sectors = pd.concat([new.assign(site_name=new["site_id"].map(proposed["name"]), site_status="proposed"), old])
+    new = proposed_sectors(scene, sites)
+    sectors = old.iloc[:0] if new.empty else pd.concat(
+        [new.assign(site_name=new["site_id"].map(sites["name"]), site_status="proposed"), old])
     return screen_exposure(sectors, scene.tables["facilities"], scene.tables["buildings"], scene.surface,
                            scene.equipment, exposure_of(scene.params.exposure, scene.equipment))

@@ -113,6 +113,12 @@ def too_small(points: pd.DataFrame, rule: Rule) -> NDArray[np.bool_]:
     return np.asarray(few & (points["kind"] == "settlement").to_numpy())
 
 
+def asked_points(points: gpd.GeoDataFrame, rule: Rule) -> gpd.GeoDataFrame:
+    """Village points of the kinds that a rule of points asks for; ``exists`` is False where they count as not there."""
+    asked = points[points["kind"].isin(rule.kinds)]
+    return asked.assign(exists=asked["exists"].astype(bool) & ~too_small(asked, rule))
+
+
 def _judge_points(areas: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, signal: Signal, demand: Demand,
                   rule: Rule) -> pd.DataFrame:
     if points is None or points.empty:
