@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from siteplan.errors import ModelError
+from siteplan.setting_faults import suggestion
 
 LIKE = "like"
 """Key of an entry that names the one whose fields it takes over."""
@@ -27,8 +27,7 @@ def like_faults(known: Entries, extra: Entries) -> Iterator[tuple[str, str, str]
         if not isinstance(like, str):
             yield name, "like 应为另一个条目的名称(加引号)", f"可用:{', '.join(names)}"
         elif like not in known and like not in extra:
-            near = difflib.get_close_matches(like, names, n=1, cutoff=0.5)
-            yield name, f"没有这个条目:{like}", f"是否应为 {near[0]}?" if near else f"可用:{', '.join(names)}"
+            yield name, f"没有这个条目:{like}", suggestion(like, names)
         elif _leads_back(name, known, extra):
             yield name, "like 绕回了自己", "去掉其中一个 like"
 

@@ -69,7 +69,7 @@ def annex_rows(villages: gpd.GeoDataFrame, extra: pd.DataFrame | None = None,
     Returns
     -------
     rows : list of list
-        Villages sorted by county, town and code; below each town and county its subtotal.
+        Villages by county and town in the order of their codes; below each town and county its subtotal.
     marks : dict
     """
     table = villages if extra is None else villages.join(extra.drop(columns=list(villages.columns), errors="ignore"))

@@ -15,16 +15,15 @@ from siteplan.export._annex import SHEET as ANNEX_SHEET
 from siteplan.export._annex import WIDTHS, annex_notes, annex_rows, rule_notes
 from siteplan.export._networks import HEAD, SHEET, network_notes, network_rows
 from siteplan.export._results import (
-    NO_DATA,
-    VERDICT_MARKS,
     result_marks,
     result_rows,
     result_sheets,
+    tell,
+    verdict_marks,
     widths_of,
 )
 from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH, complaints_without_gap
-from siteplan.gaps.judging.areas import percent_down
 from siteplan.gaps.progress.ranking import ranking_of
 from siteplan.plan import Plan
 
@@ -42,20 +41,12 @@ def zone_rows(table: gpd.GeoDataFrame) -> list[list[Any]]:
     rows = []
     for code, row in table.iterrows():
         kind = " ".join(str(row[name]) for name in ("zone_type", "grade") if isinstance(row.get(name), str))
-        shares = [NO_DATA if pd.isna(row.get(f"{kind}_{state}", float("nan"))) else percent_down(row[f"{kind}_{state}"])
-                  for kind in SHARES for state in ("before", "after")]
+        shares = [tell(row.get(f"{share}_{state}"), "share") for share in SHARES for state in ("before", "after")]
         rows.append([code, row["name"], kind, row.get("county", ""), row.get("town", ""), row["rule"],
                      round(row["area_m2"] / 1e4, 1), round(row["demand"], 0), *shares,
                      VERDICT_ZH[row["verdict_before"]], VERDICT_ZH[row["verdict_after"]], row["reason_before"],
                      row["reason_after"]])
     return rows
-
-
-def _zone_marks(table: gpd.GeoDataFrame) -> dict[tuple[int, int], str]:
-    """Verdicts of `zone_rows` that a planner must not miss."""
-    return {(row, ZONE_HEAD.index(head)): VERDICT_MARKS[value] for head, state in (
-        ("现状结论", "before"), ("规划后结论", "after")) for row, value in enumerate(table[f"verdict_{state}"])
-            if value in VERDICT_MARKS}
 
 
 def result_tables(plan: Plan) -> Mapping[str, pd.DataFrame]:
@@ -76,17 +67,18 @@ def write_indicators(plan: Plan, path: Path) -> None:
     notices = list(plan.study["notices"])
     book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
     tables = result_tables(plan)
-    for key in [name for name in ("comparison",) if name in tables]:
-        _add_result(book, plan, key, tables[key])
+    if "comparison" in tables:
+        _add_result(book, plan, "comparison", tables["comparison"])
     if len(plan.villages):
         rows, marks = annex_rows(plan.villages, plan.results.get("village_facts"))
         add_sheet(book, ANNEX_SHEET, ANNEX_HEAD, rows, [*annex_notes(plan), *notices], WIDTHS, marks, pages=2)
     if len(plan.zones):
         unit = f"需求单位:{plan.study['demand_zh']};覆盖率为预测的覆盖概率均值,向下取到0.1"
+        marks = verdict_marks({ZONE_HEAD.index("现状结论"): plan.zones["verdict_before"],
+                               ZONE_HEAD.index("规划后结论"): plan.zones["verdict_after"]})
         add_sheet(book, ZONE_SHEET, ZONE_HEAD, zone_rows(plan.zones),
                   [f"附表2 {plan.study['name']} 重点区域5G网络覆盖情况表", *rule_notes(plan, plan.zones["rule"]), unit,
-                   *notices],
-                  {1: 18, 2: 14, 5: 18, 18: 36, 19: 36}, _zone_marks(plan.zones), pages=2)
+                   *notices], {1: 18, 2: 14, 5: 18, 18: 36, 19: 36}, marks, pages=2)
     add_sheet(book, SHEET, HEAD, network_rows(plan.indicators),
               [f"{plan.study['name']} {SHEET}", *network_notes(plan), *notices],
               {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -128,14 +128,16 @@ def result_rows(table: pd.DataFrame, sheet: ResultSheet) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+def verdict_marks(columns: Mapping[int, Iterable[Any]]) -> dict[tuple[int, int], str]:
+    """Cells of verdicts that a planner must not miss, by row and column number; ``columns``: number -> verdicts."""
+    return {(row, column): VERDICT_MARKS[str(value)] for column, values in columns.items()
+            for row, value in enumerate(values) if str(value) in VERDICT_MARKS}
+
+
 def result_marks(table: pd.DataFrame, sheet: ResultSheet) -> dict[tuple[int, int], str]:
-    """Cells of verdicts that a planner must not miss, by row and column number."""
-    out: dict[tuple[int, int], str] = {}
-    for column, item in enumerate(sheet.fields):
-        if item.kind == "verdict" and item.name in table:
-            out |= {(row, column): VERDICT_MARKS[str(value)] for row, value in enumerate(table[item.name])
-                    if str(value) in VERDICT_MARKS}
-    return out
+    """`verdict_marks` of the columns of verdicts."""
+    return verdict_marks({column: table[item.name] for column, item in enumerate(sheet.fields)
+                          if item.kind == "verdict" and item.name in table})
 
 
 def widths_of(sheet: ResultSheet) -> dict[int, float]:

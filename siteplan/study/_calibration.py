@@ -20,7 +20,8 @@ from siteplan.errors import ModelError, Problem
 from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.params import CoverageParams
-from siteplan.study._faults import syntax_fault, value_fault, written
+from siteplan.setting_faults import value_fault, written
+from siteplan.study._faults import syntax_fault
 from siteplan.surface import Surface
 
 FIELD = "coverage.calibration"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,22 +13,11 @@ from siteplan.gaps.judging.rules import rule_faults
 from siteplan.gaps.progress.ranking import Indicator, Weights, ranking_of
 from siteplan.gaps.progress.targets import Target
 from siteplan.params import Settings
-from siteplan.study._faults import value_fault, written
+from siteplan.setting_faults import suggestion, value_fault, written
 from siteplan.tables import read_table
 
 RULE_KEYS = ("village_rule", "zone_rule", "line_rule")
 Tables = Mapping[str, Mapping[str, Any]]
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """The nearest known word, else all of them.
-
-    >>> suggestion("hight", ["height", "width"])
-    '是否应为 height?'
-    """
-    words = list(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"是否应为 {near[0]}?" if near else f"可用:{', '.join(words)}"
 
 
 def entry_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:

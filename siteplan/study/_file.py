@@ -23,10 +23,11 @@ from siteplan.params import (
     LayerSource,
     StudyParams,
 )
+from siteplan.setting_faults import suggestion, value_fault, written
 from siteplan.study._calibration import check_calibration
-from siteplan.study._entries import entry_problems, suggestion
+from siteplan.study._entries import entry_problems
 from siteplan.study._equipment import check_equipment, entry_keys
-from siteplan.study._faults import syntax_fault, value_fault, written
+from siteplan.study._faults import syntax_fault
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails
 from siteplan.entries import LIKE, Entries, completed, like_faults
 from siteplan.errors import ModelError, Problem
 from siteplan.params import Settings
+from siteplan.setting_faults import suggestion, value_fault
 from siteplan.tables import read_table
 from siteplan.venues import load_venues
 
@@ -34,10 +35,6 @@ _REMEDY = {
     "point_probability": "写 0 到 1 之间的小数,如 0.75", "threshold_dbm": "写 -140 到 -40 之间的数,如 -95",
     "kinds": f"写成列表,可用:{', '.join(KIND_ZH)}", "layers": f"写成列表,可用:{', '.join(LINE_LAYER_ZH)}",
     "operators": "any = 各网络合并,one = 某一家独自满足,every = 每一家都满足", "technology": "写 5G 或 4G",
-}
-_WORDS = {
-    "missing": "缺少必需的键", "greater_than_equal": "不得小于 {ge:g}", "greater_than": "须大于 {gt:g}",
-    "less_than_equal": "不得大于 {le:g}", "less_than": "须小于 {lt:g}", "literal_error": "只能写 {expected}",
 }
 
 
@@ -108,12 +105,7 @@ def _clashes(rule: Rule) -> Iterator[tuple[str, str, str]]:
     known = load_venues().classes
     for name in rule.classes:
         if name not in known:
-            yield "classes", f"没有这个场所类别:{name}", _suggestion(name, list(known))
-
-
-def _suggestion(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"是否应为 {near[0]}?" if near else f"可用:{', '.join(known)}"
+            yield "classes", f"没有这个场所类别:{name}", suggestion(name, known)
 
 
 @cache
@@ -242,15 +234,8 @@ def _fault(fault: Mapping[str, Any]) -> tuple[str, str, str]:
     """Key, reason and remedy of one pydantic fault."""
     key = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":
-        return key, "没有这个键", _suggestion(key, [LIKE, *(name for name in Rule.model_fields if name != "id")])
-    context = dict(fault.get("ctx") or {})
-    if "expected" in context:
-        context["expected"] = str(context["expected"]).replace(" or ", "、").replace(", ", "、").replace("'", '"')
-    words = _WORDS.get(fault["type"])
-    if fault["type"] == "missing":
-        reason = words or ""
-    else:
-        reason = f"取值不对:{words.format_map(context)}" if words else f"取值不对({fault['msg']})"
+        return key, "没有这个键", suggestion(key, [LIKE, *(name for name in Rule.model_fields if name != "id")])
+    reason = "缺少必需的键" if fault["type"] == "missing" else value_fault(fault)
     return key, reason, _REMEDY.get(key, "见 docs/study-file.md 中该键的写法")
 
 
