@@ -65,6 +65,8 @@ def type_zh(annotation: Any) -> str:
         return "表的列表" if part in (SsbBeam, Indicator) else "数的列表" if part is float else "文本列表"
     if get_args(annotation) and get_origin(annotation) not in (list, dict):
         return "或".join(type_zh(part) for part in get_args(annotation))
+    if get_origin(annotation) is list and str(get_origin(get_args(annotation)[0])) == "typing.Literal":
+        return "文本列表"
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", dt.date: "日期", list[float]: "数的列表",
              list[str]: "文本列表", dict[str, str]: "表",
              dict[str, dict[str, Any]]: "若干节", dict[str, ExposureAntennaParams]: "若干节"}

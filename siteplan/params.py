@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
@@ -11,7 +11,7 @@ LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
     "zones", "zone_points", "stations", "population", "towns", "counties", "roads", "rail", "water", "complaints",
     "measurements", "works", "planned_buildings", "units", "parcels", "restricted", "power", "fibre", "demands",
-    "decisions",
+    "decisions", "secrecy",
 )
 REQUIRED_PAIRS = (("ground", "heights"), ("villages", "zones"))
 """One layer of each pair must be there."""
@@ -141,17 +141,67 @@ class GapParams(Settings):
     ranking: str = Field("coverage", description="id of the ranking of counties and towns (tables/targets.toml)")
 
 
+CandidateKind = Literal["facility", "ground", "pole", "building", "station", "sharing", "planned", "works",
+                        "greenfield", "demand"]
+CANDIDATE_KINDS: tuple[CandidateKind, ...] = get_args(CandidateKind)
+"""Where candidates come from: ``[candidates] kinds``."""
+
+
 class CandidateParams(Settings):
     """The ``[candidates]`` table: where sites may be proposed."""
 
+    kinds: list[CandidateKind] = Field(
+        list(CANDIDATE_KINDS), min_length=1, description="kinds of candidates that are offered")
     pole_spacing_m: float = Field(100.0, ge=0, le=2000, description="poles are thinned to this spacing, m")
+    pole_merge_m: float = Field(8.0, ge=0, le=100, description="poles so near are one pole to be merged, m")
+    pole_min_height_m: float = Field(5.0, ge=0, le=60, description="lowest pole that takes equipment, m")
+    pole_equipment_kg: float = Field(25.0, ge=0, le=1000, description="weight that a pole has to carry, kg")
+    lease_unused_days: int = Field(
+        180, ge=0, le=10000, description="a lease without equipment for longer counts as unused, days")
+    lessee_share: float = Field(
+        0.5, gt=0, le=1, description="a lessee of more than this share of a street's or town's poles is told")
+    lessee_least_poles: int = Field(
+        10, ge=1, le=100000, description="streets and towns of fewer poles are not judged for their lessees")
     venue_min_roof_m: float = Field(6.0, ge=0, le=200, description="lowest venue roof that takes a mast, m")
     roof_spacing_m: float = Field(250.0, ge=0, le=5000, description="roofs of private buildings are thinned so, m")
     roof_min_height_m: float = Field(12.0, ge=0, le=200, description="lowest roof that takes a macro site, m")
+    roof_min_area_m2: float = Field(60.0, ge=0, le=1e5, description="smallest roof that takes a macro site, m2")
     gap_radius_macro_m: float = Field(1500.0, ge=0, le=20000, description="a macro candidate has a gap this near, m")
     gap_radius_micro_m: float = Field(200.0, ge=0, le=5000, description="a micro candidate has a gap this near, m")
-    min_distance_existing_m: float = Field(80.0, ge=0, le=5000, description="no macro candidate nearer than this, m")
+    min_distance_existing_m: float | None = Field(
+        None, ge=0, le=5000, description="no macro candidate nearer to an existing one, m; by scene when absent")
+    max_slope_deg: float = Field(25.0, gt=0, le=90, description="steepest ground for a tower on land, degrees")
+    greenfield_spacing_m: float = Field(500.0, ge=50, le=10000, description="spacing of sites on open land, m")
+    demand_merge_m: float = Field(100.0, ge=0, le=2000, description="requests of operators so near are one site, m")
+    station_operators: int = Field(3, ge=1, le=10, description="operators that a mast takes where nothing is known")
+    cost_years: float = Field(5.0, ge=0, le=30, description="years of rent and power in the cost of a site")
     serves: list[str] = Field(default_factory=lambda: ["*"], description="networks a new site serves; * = all")
+    rules: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="rules of place of the study by id: fields of tables/site_rules.toml")
+    scenes: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="scenes of the study by id: fields of tables/scenes.toml")
+    costs: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="cost models of the study by id: fields of tables/costs.toml")
+
+
+class VenueParams(Settings):
+    """The ``[venues]`` table: what must open, and who answers for it."""
+
+    profile: str = Field("national", description="id of the profile of duties (tables/venue_profiles.toml)")
+    classes: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="venue classes by id: fields of tables/venues.toml, like = another class")
+    tiers: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="tiers by number: fields of tables/venues.toml")
+    departments: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="departments by id: fields of tables/venues.toml")
+
+
+class OpeningParams(Settings):
+    """The ``[opening]`` table: letters and lists that ask for the opening of venues."""
+
+    office: str = Field("通信建设管理办公室", min_length=1, max_length=60, description="who signs the letters")
+    reply_days: int = Field(15, ge=1, le=365, description="days after the letter by which a reply is asked for")
+    letter_template: str | None = Field(None, min_length=1, description="letter template of the city (.docx)")
 
 
 class SelectionParams(Settings):
@@ -211,6 +261,7 @@ class StudyParams(Settings):
     coverage: CoverageParams = CoverageParams()
     gaps: GapParams = GapParams()
     candidates: CandidateParams = CandidateParams()
+    venues: VenueParams = VenueParams()
     selection: SelectionParams = SelectionParams()
     targets: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="targets by id: fields of tables/targets.toml, like = a target given there")
@@ -218,3 +269,4 @@ class StudyParams(Settings):
         default_factory=dict, description="rankings by id: fields of tables/targets.toml, like = a ranking given there")
     equipment: EquipmentParams = EquipmentParams()
     exposure: ExposureParams = ExposureParams()
+    opening: OpeningParams = OpeningParams()

@@ -44,7 +44,8 @@ def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existin
     water = inside_polygons(sites, context.tables["water"])
     sites = refuse(sites, (water != "").to_numpy(), [f"位于水域:{name}" for name in water])
     macro = (sites["kind"] == "macro").to_numpy()
-    limit = context.params.min_distance_existing_m
+    given = context.params.min_distance_existing_m
+    limit = 80.0 if given is None else given
     sites = refuse(sites, macro & (nearest_distance(sites, _masts_with_5g(existing)) < limit), f"距现有5G宏站不足{limit:g}米")
     radius = np.where(macro, context.params.gap_radius_macro_m, context.params.gap_radius_micro_m)
     reasons = [f"{distance:g}米内没有覆盖空洞" for distance in radius]

@@ -12,15 +12,21 @@ SITE_COLUMNS: Mapping[str, object] = {
     "name": "", "kind": "", "source": "", "source_id": "", "status": "candidate", "build": "new", "tier": 0,
     "tier_name": "", "preference": 0.0, "venue_class": "", "owner": "", "department": "", "must_open": False,
     "must_be_free": False, "mount": "", "antenna_height_m": np.nan, "ground_m": np.nan, "tilt_radius_m": np.nan,
-    "networks": "*",
-    "cost_yuan": 0.0, "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
+    "networks": "*", "azimuths": "", "opens": "", "address": "", "scene": "", "spacing_m": 0.0,
+    "roof_area_m2": np.nan, "slope_deg": np.nan, "power_m": np.nan, "fibre_m": np.nan, "cost_model": "",
+    "capex_yuan": 0.0, "yearly_yuan": 0.0, "cost_yuan": 0.0,
+    "operators": "", "demand_ids": "", "members": "", "lessee": "",
+    "refusal_code": "", "flags": "", "evidence": "", "choice_code": "",
+    "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
     "gain_share": 0.0, "town": "", "county": "",
     "unit_code": "", "parcel_code": "", "land_use_code": "", "lon": np.nan, "lat": np.nan,
 }
 """Columns of the sites table and the value a column has where nobody sets it."""
 
-PREFIX = {"facility": "V", "pole": "P", "building": "B", "station": "R", "existing": "E"}
-"""First letter of a site id: venue, pole, building roof, reuse of a station, existing station."""
+PREFIX = {"facility": "V", "ground": "G", "pole": "P", "building": "B", "station": "R", "sharing": "S",
+          "planned": "N", "works": "W", "greenfield": "L", "demand": "D", "existing": "E"}
+"""First letter of a site id: venue roof or land, ground of a venue with a roof, pole, building roof, mast without 5G,
+mast with room for more operators, planned building, planned works, open land, operators' request, existing station."""
 
 
 def empty_sites(crs: object) -> gpd.GeoDataFrame:

@@ -175,7 +175,7 @@ class _Reader:
         """The zone of the boundary, or of the first vector layer that can be read."""
         met: list[Problem] = []
         for name, layer in sources.items():
-            if _is_raster_layer(name, layer, self.root) or name == "decisions":
+            if _is_raster_layer(name, layer, self.root) or name in ("decisions", "secrecy"):
                 continue
             for source, path, file in _files(layer):
                 log = FileLog(name, file, InputLedger())
