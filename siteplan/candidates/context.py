@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import geopandas as gpd
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from siteplan.coverage import Equipment
+from siteplan.input_ledger import InputLedger
 from siteplan.params import CandidateParams
 from siteplan.surface import Surface
 from siteplan.tables import read_table
@@ -44,7 +46,8 @@ class CandidateContext:
     Attributes
     ----------
     tables : mapping of str to GeoDataFrame
-        ``facilities, poles, buildings, stations, restricted, towns, counties, units, parcels`` are used.
+        ``facilities, poles, buildings, stations, restricted, water, towns, counties, units, parcels, power, fibre,
+        works, planned_buildings, demands, decisions, secrecy, roads`` are used; every layer is there, absent ones empty.
     boundary : GeoDataFrame
     surface : Surface
     gap : ndarray of bool, shape (rows, cols)
@@ -54,6 +57,10 @@ class CandidateContext:
     equipment : Equipment
         What a new macro or micro site carries and costs.
     params : CandidateParams
+    ledger : InputLedger
+        Takes a line for what is assumed or noted of candidates.
+    as_of : date, optional
+        Day on which leases and works are judged; not judged by the clock.
     """
 
     tables: Mapping[str, gpd.GeoDataFrame]
@@ -63,6 +70,8 @@ class CandidateContext:
     venues: VenueCatalogue
     equipment: Equipment
     params: CandidateParams
+    ledger: InputLedger = field(default_factory=InputLedger)
+    as_of: dt.date | None = None
 
     def roof_mounts(self, roof_m: pd.Series) -> pd.DataFrame:
         """Mount, antenna height and cost of a macro site on roofs: a pole where the roof is high enough, else a tower.

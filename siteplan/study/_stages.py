@@ -134,7 +134,8 @@ def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
     probability = _probability(before)
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, scene.params.gaps.gap_probability)
     return propose_sites(CandidateContext(scene.tables, scene.boundary, scene.surface, gap, load_venues(),
-                                          scene.equipment, scene.params.candidates))
+                                          scene.equipment, scene.params.candidates, scene.ledger,
+                                          scene.params.study.as_of))
 
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
