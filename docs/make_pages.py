@@ -18,22 +18,36 @@ import pandas as pd
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from siteplan.candidates.rules.rule_table import SiteRule, site_rules
+from siteplan.candidates.table import PREFIX
+from siteplan.candidates.traits.costs import CostModel, cost_models_of
+from siteplan.candidates.traits.scenes import PlaceScene, scenes_of
 from siteplan.coverage import MODEL_NAMES
 from siteplan.coverage._antennas import Antenna, SsbBeam
 from siteplan.coverage._equipment import Band, SiteType, load_equipment
 from siteplan.coverage._sectors import _usual_antenna
 from siteplan.coverage._sensitive import load_exposure
 from siteplan.export._detailed_plan import site_fields
+from siteplan.export._opening import opening_sheets
 from siteplan.gaps import load_rankings, load_rules, load_targets
 from siteplan.gaps.judging.rules import KIND_ZH, Rule
 from siteplan.gaps.progress.ranking import Indicator, Weights
 from siteplan.gaps.progress.targets import Target
 from siteplan.layers.formats.catalogue import load_formats
 from siteplan.layers.kinds.band_table import load_bands
-from siteplan.params import LAYER_NAMES, REQUIRED_PAIRS, CoverageParams, ExposureAntennaParams, LayerSource, StudyParams
+from siteplan.params import (
+    CANDIDATE_KINDS,
+    LAYER_NAMES,
+    REQUIRED_PAIRS,
+    CoverageParams,
+    ExposureAntennaParams,
+    LayerSource,
+    StudyParams,
+)
 from siteplan.radio import MODEL_WORDS, epre_dbm, sight_loss_db, validity
 from siteplan.schema import coordinate_words, layer_names_zh, load_columns, place_words
-from siteplan.venues import load_venues
+from siteplan.tables import read_table
+from siteplan.venues import Department, Tier, VenueClass, gap_outside, load_venues, profile_names, venues_of
 
 DOCS = Path(__file__).resolve().parent
 
@@ -44,6 +58,29 @@ TABLES_ZH, KEYS_ZH, ENTRY_ZH, EXPOSURE_ZH, SOURCE_ZH, USE_ZH = (
 JUDGING_TABLES = {"rules": ("自己的规则", Rule, "gaps.rules.规则名"), "targets": ("目标", Target, "targets.目标名"),
                   "rankings": ("评分", Weights, "rankings.评分名"),
                   "indicators": ("评分的一个指标", Indicator, "rankings.评分名.indicators.指标")}
+PLACE_TABLES = {"site_rules": ("一条场址规则", SiteRule, "candidates.rules.编号"),
+                "scenes": ("一个场景", PlaceScene, "candidates.scenes.名称"),
+                "costs": ("一个造价模型", CostModel, "candidates.costs.名称"),
+                "classes": ("一个场所类别", VenueClass, "venues.classes.名称"), "tiers": ("一个优先级", Tier, "venues.tiers.序号"),
+                "departments": ("一个主管部门", Department, "venues.departments.代号")}
+"""Entries of ``[candidates]`` and ``[venues]``: Chinese noun, model, where they stand."""
+ENTRY_NAMES = {"id", "code", "number"}
+"""Fields that are the name of the entry itself."""
+PLACE_NOTES = {
+    "site_rules": ("编号与程序自带的相同时只改写出的键；其他编号是一种新的限制区，须写 `zh` 和 `words`。"
+                   "各条的含义和缺省距离见 [公共场所与候选站址](venues.md)。"),
+    "scenes": "名称与程序自带的相同时只改写出的键；`like` 取另一条的全部键。",
+    "costs": "名称与程序自带的相同时只改写出的键；`like` 取另一条的全部键；没有写的键取 `siteplan/tables/costs.toml` 的 `[usual]`。",
+    "classes": ("名称与程序自带的相同时只改写出的键；`like` 取另一类的各键，但不取其名称和用词；"
+                "`more_words` 在已有的用词之外再加（`words` 则取而代之）。"),
+    "tiers": "序号 1 最优先；只改写出的键，新的序号是新的一级。",
+    "departments": "代号与程序自带的相同时只改写出的键。"}
+PLACE_EXAMPLES = {
+    "candidates": ("例：", "", "```toml", "[candidates.rules.ecology_red_line]", "distance_m = 50            # 红线外再让 50 米",
+                   "[candidates.rules.water_works]         # 新的限制区类型", 'zh = "水厂防护区"', 'words = ["水厂防护"]',
+                   "[candidates.costs.housing_roof]", "rent_yuan_per_year = 26000", "```", ""),
+    "venues": ("例：", "", "```toml", "[venues]", 'profile = "hubei"', "[venues.classes.night_market]          # 本市的一类场所",
+               'like = "park"', 'zh = "夜市"', 'words = ["夜市"]', "[venues.tiers.4]", "preference = 0.7", "```", "")}
 JUDGING_EXAMPLES = {
     "gaps": ("例：", "", "```toml", "[gaps]", 'village_rule = "village_80"', "[gaps.zone_rules]             # 区域类型 = 规则名",
              '"县城主城区" = "area_full"', "[gaps.rules.village_80]", 'like = "area_share_95"', 'zh = "行政村面积覆盖率不低于80%(本市口径)"',
@@ -51,6 +88,8 @@ JUDGING_EXAMPLES = {
     "targets": ("例：", "", "```toml", "[targets.villages]", 'like = "villages_70_2024"', "by = 2027-12-31", "[rankings.mine]",
                 'like = "coverage"', "[rankings.mine.indicators.area_share]", "weight = 0", "[rankings.mine.indicators.zone_rate]",
                 "weight = 0.3", "```", "")}
+SOURCES_ZH = {"facility": "公共场所", "ground": "公共场所院内用地", "pole": "公共杆体", "building": "其他楼顶", "station": "利旧铁塔",
+              "sharing": "共享站址", "planned": "规划建筑", "works": "道路工程新杆", "greenfield": "空地", "demand": "运营商需求"}
 NOT_YET = "仅读入检查，尚未参与计算"
 
 
@@ -68,7 +107,7 @@ def type_zh(annotation: Any) -> str:
     if get_origin(annotation) is list and str(get_origin(get_args(annotation)[0])) == "typing.Literal":
         return "文本列表"
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", dt.date: "日期", list[float]: "数的列表",
-             list[str]: "文本列表", dict[str, str]: "表",
+             list[str]: "文本列表", dict[str, str]: "表", dict[str, float]: "表",
              dict[str, dict[str, Any]]: "若干节", dict[str, ExposureAntennaParams]: "若干节"}
     return names[annotation]
 
@@ -118,7 +157,9 @@ def faults() -> list[str]:
     keys = {f"{table}.{name}" for table, model in settings_tables().items() for name in model.model_fields}
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
              (set(settings_tables()), set(TABLES_ZH)), (set(ExposureAntennaParams.model_fields), set(EXPOSURE_ZH)),
-             *((set(model.model_fields) - {"id"}, set(WORDS[name])) for name, (_, model, _) in JUDGING_TABLES.items()),
+             *((set(model.model_fields) - ENTRY_NAMES, set(WORDS[name]))
+               for name, (_, model, _) in {**JUDGING_TABLES, **PLACE_TABLES}.items()),
+             (set(site_rules()), set(WORDS["site_rule_words"])),
              ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
 
@@ -163,6 +204,20 @@ def judging_lines(head: str, table: str) -> Iterator[str]:
     yield from JUDGING_EXAMPLES[table]
 
 
+def place_lines(head: str, table: str) -> Iterator[str]:
+    """The part on entries of ``[candidates]`` or ``[venues]``."""
+    known = {"site_rules": site_rules(), "scenes": scenes_of({}), "costs": cost_models_of({}),
+             **{name: getattr(load_venues(), name) for name in ("classes", "tiers", "departments")}}
+    usual = {*read_table("costs")["usual"], "source"}
+    filled = {"site_rules": ("effect", "source"), "costs": usual, "departments": ("source",)}
+    for name, (zh, model, place) in PLACE_TABLES.items():
+        if place.startswith(table):
+            yield from (f"### `[{place}]` {zh}", "", PLACE_NOTES[name], "",
+                        "程序自带：" + "、".join(f"`{key}` {entry.zh}" for key, entry in known[name].items()), "", head,
+                        *key_rows(model, WORDS[name], without=tuple(ENTRY_NAMES), filled_in=tuple(filled.get(name, ()))), "")
+    yield from PLACE_EXAMPLES[table]
+
+
 def study_file() -> str:
     """The text of docs/study-file.md."""
     if faults():
@@ -176,6 +231,7 @@ def study_file() -> str:
         lines += [f"## `[{table}]` {TABLES_ZH[table]}", "", head, *key_rows(model, KEYS_ZH, f"{table}."), ""]
         lines += equipment_lines(head) if table == "equipment" else exposure_lines(head) if table == "exposure" else ()
         lines += judging_lines(head, table) if table == "gaps" else ()
+        lines += place_lines(head, table) if table in PLACE_EXAMPLES else ()
     lines += ["## `[targets]`、`[rankings]` 目标与评分", "", *judging_lines(head, "targets")]
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
@@ -295,11 +351,104 @@ def refused_table() -> str:
     return "\n".join(["| 格式 | 文件名后缀 | 怎么办 |", "|---|---|---|", *rows])
 
 
-BLOCKS = {"coverage.md": {"radii": radii_table},
+def _metres(rule: SiteRule) -> str:
+    """Distances of a rule of place in words, m."""
+    usual = "" if rule.distance_m is None else "区内" if rule.distance_m == 0 else f"{rule.distance_m:g}"
+    own = "、".join(f"{word} {metres:g}" for word, metres in rule.by_word.items())
+    return f"{usual}（{own}）" if own else usual
+
+
+def _for_whom(rule: SiteRule) -> str:
+    """Candidates that a rule of place is for, in words."""
+    mounts = read_table("mounts")["mounts"]
+    parts = ["、".join({"macro": "宏站", "micro": "微站"}[kind] for kind in rule.kinds),
+             "、".join(mounts[mount]["zh"] for mount in rule.mounts), "、".join(SOURCES_ZH[name] for name in rule.sources)]
+    if rule.not_sources:
+        parts.append(f"{'、'.join(SOURCES_ZH[name] for name in rule.not_sources)}除外")
+    return "；".join(filter(None, parts)) or "全部"
+
+
+def site_rules_table() -> str:
+    """Rules of place, from ``tables/site_rules.toml``."""
+    effects = {"refuse": "不可用", "flag": "提示", "off": "停用"}
+    rows = [f"| `{code}` | {rule.zh} | {effects[rule.effect]} | {_metres(rule)} | {_for_whom(rule)} | "
+            f"{WORDS['site_rule_words'][code]}{'（未经核实）' if 'unverified' in rule.source else ''} |"
+            for code, rule in site_rules().items()]
+    return "\n".join(["| 代码 | 规则 | 处理 | 距离（米） | 用于 | 怎样判断，依据 |", "|---|---|---|---|---|---|", *rows])
+
+
+def kinds_table() -> str:
+    """Kinds of candidates and what the first letter of their ids is."""
+    rows = [f"| `{name}` | `{PREFIX[name]}-` | {SOURCES_ZH[name]} | {WORDS['kinds'][name]} |" for name in CANDIDATE_KINDS]
+    return "\n".join(["| `kinds` | 编号 | 候选 | 从哪里来 |", "|---|---|---|---|", *rows])
+
+
+def scenes_table() -> str:
+    """Scenes with the distances that they ask for, from ``tables/scenes.toml``."""
+    rows = []
+    for scene in sorted(scenes_of({}).values(), key=lambda scene: scene.order):
+        told = ["、".join(scene.zone_types), "" if scene.built_share is None else f"建筑占比 ≥ {scene.built_share:g}",
+                f"平均高度 ≥ {scene.mean_height_m:g} 米" if scene.mean_height_m else "",
+                f"{'、'.join(scene.town_endings)}内" if scene.town_endings else ""]
+        rows.append(f"| {scene.zh} | {'；'.join(filter(None, told)) or '其余'} | {scene.site_distance_m:g} | "
+                    f"{scene.spacing_m('macro'):g} | {scene.spacing_m('micro'):g} |")
+    return "\n".join(["| 场景 | 什么地方 | 通常站间距（米） | 宏站最小间距（米） | 微站最小间距（米） |", "|---|---|---|---|---|", *rows])
+
+
+def costs_table() -> str:
+    """Cost models, from ``tables/costs.toml``."""
+    rows = [f"| `{name}` | {model.zh} | {model.fixed_yuan:g} | {model.rent_yuan_per_year:g} |"
+            for name, model in cost_models_of({}).items()]
+    return "\n".join(["| 名称 | 用于 | 一次性费用（元） | 年租金（元） |", "|---|---|---|---|", *rows])
+
+
+def profiles_table() -> str:
+    """Profiles of duties and the classes whose duties they change, from ``tables/venue_profiles.toml``."""
+    words = {(True, True): "应开放且免费", (True, False): "应开放", (False, False): "不在应开放之列"}
+    national, rows = load_venues(), []
+    for name, zh in profile_names().items():
+        mine, changed = venues_of(name), {}
+        for key, entry in mine.classes.items():
+            duty = (entry.must_open, entry.must_be_free)
+            if duty != (national.classes[key].must_open, national.classes[key].must_be_free):
+                changed.setdefault(duty, []).append(entry.zh)
+        said = "；".join(f"{words[duty]}：{'、'.join(names)}" for duty, names in changed.items())
+        rows.append(f"| `{name}` | {zh} | {said or '同全国'} | {'、'.join(mine.banned_fees)} | {mine.source} |")
+    return "\n".join(["| 口径 | 名称 | 与全国不同的类别 | 点名禁止的费用 | 来源 |", "|---|---|---|---|---|", *rows])
+
+
+def decisions_table() -> str:
+    """Actions of the layer ``decisions``, and what its values may say, from ``tables/decisions.toml``."""
+    table, rows = read_table("decisions"), []
+    values = {"refused": "refusals", "fee": "fees", "hard": "causes"}
+    for name, entry in table["actions"].items():
+        kinds = "、".join(kind["zh"] for kind in table[values[name]].values()) if name in values else ""
+        rows.append(f"| `{name}` {entry['zh']} | {'、'.join(entry['words'])} | {WORDS['decisions'][name]}{kinds} |")
+    return "\n".join(["| 决定 | 文件中可写作 | 取值与作用 |", "|---|---|---|", *rows])
+
+
+def ledger_table() -> str:
+    """Sheets of the opening ledger with their columns, from ``tables/ledger_words.toml``."""
+    rows = [f"| `{sheet.sheet}` | {sheet.title} | {'、'.join(field.zh for field in sheet.fields)} |"
+            for sheet in opening_sheets().values()]
+    return "\n".join(["| 工作表 | 内容 | 列 |", "|---|---|---|", *rows])
+
+
+def departments_table() -> str:
+    """Departments outside the coordination group that answer for venues."""
+    outside = gap_outside(load_venues())
+    rows = [f"| {row.zh} | {row.classes} | {row.note} |" for row in outside.itertuples()]
+    return "\n".join(["| 部门 | 负责的场所 | 为何须另行商请 |", "|---|---|---|", *rows])
+
+
+BLOCKS = {"venues.md": {"kinds": kinds_table, "site_rules": site_rules_table, "scenes": scenes_table, "costs": costs_table,
+                        "profiles": profiles_table, "decisions": decisions_table, "departments": departments_table},
+          "coverage.md": {"radii": radii_table},
           "formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
                          "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
                          "refused": refused_table},
-          "outputs.md": {"fields": fields_table, "exposure": exposure_table}, "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
+          "outputs.md": {"fields": fields_table, "ledger": ledger_table, "exposure": exposure_table},
+          "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
 
 
 def filled(name: str) -> str:

@@ -96,6 +96,8 @@ def _sample_study() -> Path:
 
 def _run(study_file: Path, out: Path) -> None:
     """Run a study, write the deliverables, print the indicators."""
+    import pandas as pd
+
     from siteplan.export import check_folder
     from siteplan.study import Study, run, write_deliverables
 
@@ -105,18 +107,19 @@ def _run(study_file: Path, out: Path) -> None:
 
     def tell(stage: str) -> None:
         console.print(f"· {STAGE_ZH.get(stage, stage)}", style="dim", markup=False)
+        _give_back_memory()
 
-    plan = run(study, tell)
-    _give_back_memory()
-    tell("write")
-    written = write_deliverables(plan, out)
+    with pd.option_context("mode.string_storage", "python"):  # many small tables: saves 1 cpu second and 70 MB
+        plan = run(study, tell)
+        tell("write")
+        written = write_deliverables(plan, out)
     _print_plan(console, plan)
     console.print(f"成果目录(deliverables): {out}", markup=False)
     console.print(f"评审图(review map): {written['review_map.html']}", markup=False)
 
 
 def _give_back_memory() -> None:
-    """Hand free pages back to the system before the files are written; only the GNU allocator keeps so many."""
+    """Hand the pages that a stage has left free back to the system; only the GNU allocator keeps so many."""
     import ctypes
 
     if sys.platform == "linux":
@@ -138,6 +141,23 @@ def _target_lines(plan: Plan) -> Iterator[str]:
         where = "/".join(word for word in (str(row.county), str(row.town)) if word)
         yield (f"目标 {row.zh}{f'({where})' if where else ''}:现状{row.status_before}({row.reason_before});"
                f"规划后{row.status_after}({row.reason_after})")
+
+
+def _choice_lines(plan: Plan) -> Iterator[str]:
+    """What is chosen and at what cost, what the preference costs or saves, how far from the optimum it can be."""
+    from siteplan.selection import price_sentences
+    from siteplan.selection.explain import DEMAND_UNIT
+
+    counts, chosen = plan.indicators["after"]["sites"], plan.selection
+    gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
+    tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
+    years = plan.parameters["candidates"]["cost_years"]
+    yield (f"新增站址 {counts['proposed']} 处:{tiers};其中应免费开放 {counts['proposed_free_venues']} 处;"
+           f"投资估算 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元{f'(含{years:g}年租金和电费)' if years > 0 else ''}")
+    if chosen.price is not None:
+        yield price_sentences(chosen.price, DEMAND_UNIT[plan.demand_kind])[0]
+    yield (f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
+           f"{chosen.upper_bound:.0f}(最优性间隙 {gap})")
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
@@ -179,13 +199,9 @@ def _print_plan(console: Console, plan: Plan) -> None:
     if plan.study["calibration"] is not None:
         console.print(f"校正模型“{plan.study['calibration']['name']}”(适用的扇区见数据问题清单)", markup=False)
     console.print("各运营商的面积、需求、室内、SINR 见 indicators.xlsx 的“分运营商”", markup=False)
-    counts, chosen = after["sites"], plan.selection
-    gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
-    tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
-    console.print(f"新增站址 {counts['proposed']} 处:{tiers};其中应免费开放 {counts['proposed_free_venues']} 处;"
-                  f"投资 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元", markup=False)
-    console.print(f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
-                  f"{chosen.upper_bound:.0f}(最优性间隙 {gap})", markup=False)
+    for sentence in _choice_lines(plan):
+        console.print(sentence, markup=False)
+    counts = after["sites"]
     if plan.exposure is not None and counts["proposed"]:
         console.print(f"电磁环境{describe_exposure(plan.exposure)}", markup=False)
     for file in plan.inputs:

@@ -209,7 +209,7 @@ class SelectionParams(Settings):
 
     max_sites: int = Field(60, ge=0, le=100000, description="greatest number of new sites")
     budget_yuan: float | None = Field(None, ge=0, description="greatest total cost, yuan; no limit when absent")
-    max_yuan_per_gain: float = Field(2000.0, gt=0, le=1e9, description="no site dearer per newly served person, yuan")
+    max_yuan_per_gain: float = Field(3000.0, gt=0, le=1e9, description="no site dearer per newly served person, yuan")
     min_gain: float = Field(50.0, ge=0, le=1e6, description="no site for less newly served weighted demand, people")
     spacing_m: float = Field(100.0, ge=0, le=5000, description="least distance between two new sites, m")
     demand_cell_m: float = Field(50.0, ge=5, le=1000, description="cell that demand is gathered on, m")

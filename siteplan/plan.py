@@ -14,6 +14,7 @@ from siteplan.coverage import Coverage
 from siteplan.coverage._exposure import Exposure
 from siteplan.gaps import Rule, load_rules
 from siteplan.input_ledger import InputLedger
+from siteplan.opening import Letter, Opening
 from siteplan.selection import Selection
 from siteplan.surface import Surface
 
@@ -55,6 +56,12 @@ class Plan:
         Every rule by id, those of the study with them.
     results : mapping of str to DataFrame
         Further tables of indicators by name, see DESIGN.md; those that the study gives nothing for are absent.
+    opening : Opening or None
+        The opening ledger of public venues; None where it was not made.
+    letters : tuple of Letter
+        One letter for each department that answers for proposed venues.
+    letter_template : bytes or None
+        The city's own template of the letters; the package's when None.
     exposure : Exposure or None
         Screening of the sensitive buildings near proposed sites (predicted, no environmental assessment); None where
         it was not made.
@@ -85,6 +92,9 @@ class Plan:
     exposure: Exposure | None = None
     rules: Mapping[str, Rule] = field(default_factory=load_rules)
     results: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    opening: Opening | None = None
+    letters: tuple[Letter, ...] = ()
+    letter_template: bytes | None = None
 
     @property
     def proposed(self) -> gpd.GeoDataFrame:

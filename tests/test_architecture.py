@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES, MAX_FUNCTION_LINES, MAX_ARGUMENTS, MAX_COLUMNS = 400, 60, 8, 120
 CATCH_ALL = {"utils", "util", "common", "core", "manager", "helpers", "misc"}
 ARROW_STAGES = [("grid",), ("layers",), ("surface",), ("radio", "_kernels"), ("coverage",), ("gaps",), ("candidates",),
-                ("selection",), ("plan",), ("export", "maps")]
+                ("selection",), ("opening",), ("plan",), ("export", "maps")]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siteplan.candidates import CandidateContext, propose_sites
-from siteplan.candidates.thin import keep_spaced
+from siteplan.candidates.rules.thin import keep_spaced
 from siteplan.coverage import load_equipment
+from siteplan.decisions import Decision, Decisions, sites_meant
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, CandidateParams
 from siteplan.surface import Surface
 from siteplan.venues import load_venues
@@ -100,7 +101,7 @@ def test_refusals_say_why(flat: Surface) -> None:
     sites = propose_sites(context(
         flat, restricted={"R1": {"geometry": rect(850, 50, 950, 150), "name": "水源保护区"}},
         boundary={"city": {"geometry": rect(0, 0, 1000, 750), "name": "小镇"}}))
-    assert sites.loc["V-facility:F-school", ["status", "reason"]].tolist() == ["refused", "位于限制区:水源保护区"]
+    assert sites.loc["V-facility:F-school", ["status", "reason"]].tolist() == ["refused", "位于饮用水水源保护区“水源保护区”内"]
     assert sites.loc["V-facility:F-park", ["status", "reason"]].tolist() == ["refused", "在规划范围之外"]
 
 
@@ -113,7 +114,7 @@ def test_a_petrol_station_is_no_site(flat: Surface) -> None:
 def test_macro_next_to_a_5g_mast_is_refused_but_a_pole_is_not(flat: Surface) -> None:
     near = {"F-near": {"geometry": at(60, 60), "name": "村委会", "venue_class": "village_committee"}}
     sites = propose_sites(context(flat, facilities=near, poles={"D9": {"geometry": at(60, 60), "height_m": 8.0}}))
-    assert "不足80米" in sites.loc["V-facility:F-near", "reason"]
+    assert sites.loc["V-facility:F-near", "reason"] == "距现有5G宏站“东站”14.1米,须不小于300米"  # a rural scene
     assert sites.loc["P-pole:D9", "status"] == "candidate"
 
 
@@ -152,6 +153,53 @@ def test_sites_know_their_town_unit_and_parcel(flat: Surface) -> None:
     assert row["lon"] == pytest.approx(113.39, abs=0.01)
     assert row["ground_m"] == 20.0
     assert sites.loc["V-facility:F-school", ["town", "parcel_code"]].tolist() == ["", ""]
+
+
+REQUEST = {"geometry": at(500, 300), "operators": "移动", "kind": "macro", "antenna_height_m": 40.0, "date": None,
+           "source_file": "需求.csv", "source_row": "7"}
+
+
+def test_a_request_in_a_river_is_told_in_the_ledger(flat: Surface) -> None:
+    here = context(flat, params=CandidateParams(kinds=["demand", "facility"]), demands={"Q1": REQUEST},
+                   water={"W": {"geometry": rect(450, 250, 550, 350), "name": "小河"}})
+    assert propose_sites(here).loc["D-demand:Q1", "refusal_code"] == "water"
+    lines = [(line.file, line.row, line.reason) for line in here.ledger
+             if (line.layer, line.field) == ("demands", "geometry")]
+    assert lines == [("需求.csv", "7", "位于水域“小河”内,按不可用候选处理")]
+    about = [(line.layer, line.field, line.reason) for line in here.ledger]
+    assert len(about) == len(set(about))  # nothing that holds for the whole study is told twice
+
+
+def test_a_ban_of_a_venue_is_none_of_a_request_with_its_number(flat: Surface) -> None:
+    here = context(flat, params=CandidateParams(kinds=["demand", "facility"]), facilities={"12": FACILITIES["F-park"]},
+                   demands={"12": REQUEST, "13": {**REQUEST, "geometry": at(500, 550)}})
+    both = Decisions((Decision("12", "ban"), Decision("13", "ban")))
+    sites = propose_sites(replace(here, decisions=both))
+    assert sites.index[sites["refusal_code"] == "banned"].tolist() == ["D-demand:13", "V-facility:12"]
+    assert sites_meant(both, sites) == {"12": ("V-facility:12",), "13": ("D-demand:13",)}
+
+
+def test_a_school_without_a_gap_nearby_takes_the_request_instead_of_a_new_tower(flat: Surface) -> None:
+    here = context(flat, gap=np.zeros(flat.geobox.shape, bool), params=CandidateParams(kinds=["demand", "facility"]),
+                   demands={"Q1": {**REQUEST, "geometry": at(880, 100)}})
+    sites = propose_sites(here)
+    assert sites.loc["V-facility:F-school", ["status", "demand_ids", "operators"]].tolist() == ["candidate", "Q1", "移动"]
+    assert "需求挂高40米,本处18米" in sites.loc["V-facility:F-school", "evidence"]
+    assert not (sites["source"] == "demand").any()
+    assert (sites.loc[["V-facility:F-gov", "V-facility:F-park"], "status"] == "refused").all()
+
+
+def test_a_study_of_land_alone_keeps_the_venues_that_have_only_land(flat: Surface) -> None:
+    large = {**FACILITIES["F-school"], "geometry": at(500, 300), "area_m2": 20000.0, "storeys": 2.0}
+    here = context(flat, params=CandidateParams(kinds=["ground"]),
+                   facilities={"F-school": large, "F-park": FACILITIES["F-park"], "F-gov": FACILITIES["F-gov"]})
+    sites = propose_sites(here)
+    assert sites.index[sites["status"] != "existing"].tolist() == ["G-ground:F-school", "V-facility:F-park"]
+    tower = sites.loc["G-ground:F-school"]
+    assert tower["members"] == ""
+    assert "二选一" not in tower["evidence"]
+    both = propose_sites(replace(here, params=CandidateParams(kinds=["ground", "facility"])))
+    assert both.loc["G-ground:F-school", "members"] == "V-facility:F-school"
 
 
 def test_a_city_without_anything_to_stand_on(flat: Surface) -> None:

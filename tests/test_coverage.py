@@ -360,6 +360,52 @@ def test_tilt_follows_the_radius_of_the_site():
     assert sites["tilt_radius_m"].tolist()[:2] == [2400.0, 200.0]
 
 
+def test_only_feasible_azimuths_radiate():
+    words = ["0|240", "omni", "", None, "120", "", "90|270"]
+    sites = gpd.GeoDataFrame({"kind": ["macro"] * 5 + ["micro"] * 2, "antenna_height_m": 36.0, "azimuths": words},
+                             index=pd.Index(list("abcdepq"), name="site_id"), crs=CRS,
+                             geometry=gpd.points_from_xy(range(7), range(7)))
+    got = sectors_of_sites(sites)
+    found = {site: rows.fillna(-1.0).tolist() for site, rows in got.groupby("site_id")["azimuth_deg"]}
+    assert found == {"a": [0.0, 240.0], "b": [-1.0], "c": [0.0, 120.0, 240.0], "d": [0.0, 120.0, 240.0], "e": [120.0],
+                     "p": [-1.0], "q": [90.0, 270.0]}
+    assert got.index.tolist() == [f"{site}-{n}" for site, rows in found.items() for n in range(1, len(rows) + 1)]
+    assert got.groupby("site_id")["antenna"].unique().map(list).to_dict() == {
+        **{site: ["macro_64t"] for site in "acde"}, "b": ["macro_omni"], "p": ["pole_micro"], "q": ["panel_micro"]}
+    assert got.loc[["b-1", "p-1"], "tilt_deg"].tolist() == [0.0, 0.0]
+    assert set(got.loc[["a-1", "c-1", "e-1"], "tilt_deg"]) == {planned_tilt_deg(36.0, 400.0, 12.0)}
+    usual = sectors_of_sites(sites.drop(columns="azimuths"))
+    pd.testing.assert_frame_equal(sectors_of_sites(sites.assign(azimuths="")), usual)
+    pd.testing.assert_frame_equal(sectors_of_sites(sites.assign(azimuths=np.nan)), usual)
+    pd.testing.assert_frame_equal(got.loc[["c-1", "c-2", "c-3", "p-1"]], usual.loc[["c-1", "c-2", "c-3", "p-1"]])
+
+
+@pytest.mark.parametrize("word", ["north", "0|", "0|400", "-10", "nan", "0,120"])
+def test_azimuths_that_are_none_are_named(word):
+    site = gpd.GeoDataFrame({"kind": ["macro"], "antenna_height_m": [30.0], "azimuths": [word]}, index=["m"], crs=CRS,
+                            geometry=gpd.points_from_xy([5], [5]))
+    with pytest.raises(ModelError, match="azimuths"):
+        sectors_of_sites(site)
+
+
+def test_sectors_of_many_sites_are_those_of_each_alone():
+    rng = np.random.default_rng(3)
+    sites = gpd.GeoDataFrame(
+        {"kind": rng.choice(["macro", "micro"], 40), "antenna_height_m": rng.uniform(5, 60, 40),
+         "tilt_radius_m": np.where(rng.random(40) < 0.3, np.nan, rng.uniform(100, 2000, 40)),
+         "azimuths": rng.choice(["", "omni", "0", "0|120", "30|150|270"], 40)},
+        index=pd.Index([f"S{i}" for i in range(40)], name="site_id"), crs=CRS,
+        geometry=gpd.points_from_xy(rng.uniform(0, 600, 40), rng.uniform(0, 600, 40)))
+    alone = pd.concat([sectors_of_sites(sites.iloc[[i]]) for i in range(40)])
+    pd.testing.assert_frame_equal(sectors_of_sites(sites), alone, check_dtype=False)
+    directed = alone[alone["azimuth_deg"].notna()]
+    for sector in directed.itertuples():
+        radius = sites.at[sector.site_id, "tilt_radius_m"]
+        radius = {"macro": 400.0, "micro": 150.0}[sector.kind] if np.isnan(radius) else radius
+        width = load_equipment().antennas[sector.antenna].vertical_deg
+        assert sector.tilt_deg == planned_tilt_deg(sector.antenna_height_m, radius, width)
+
+
 def test_every_band_is_what_cell_tables_call_it_and_serves_a_site():
     table = load_equipment()
     text = files("siteplan").joinpath("tables", "band_words.toml").read_text(encoding="utf-8")

@@ -78,6 +78,7 @@ def test_every_key_has_a_chinese_sentence(maker: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", ["study-file.md", "layers.md", "formats.md", "outputs.md", "rules-and-numbers.md",
+                                  "venues.md",
                                   "coverage.md"])
 def test_pages_written_from_the_code_are_up_to_date(maker: ModuleType, name: str) -> None:
     """Mend with: python docs/make_pages.py."""

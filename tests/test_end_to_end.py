@@ -23,9 +23,11 @@ import rasterio
 import shapely
 from rasterio.features import geometry_mask
 
+from siteplan.candidates.rules.rule_table import site_rules
 from siteplan.export import write_plan
 from siteplan.maps import write_review_map
 from siteplan.plan import Plan
+from siteplan.selection import CHOICE_ZH
 from siteplan.study import Study, run
 
 ROOT = Path(__file__).parents[1]
@@ -316,7 +318,8 @@ def test_shapefile_equals_the_master(written: Written) -> None:
     for field, name in zip(fields["字段"], fields["主文件字段"], strict=True):
         assert len(field.encode()) <= 10
         if pd.api.types.is_numeric_dtype(master[name]):
-            assert exchanged[field].to_numpy(float) == pytest.approx(master[name].to_numpy(float), abs=1e-6), name
+            assert exchanged[field].to_numpy(float) == pytest.approx(
+                master[name].to_numpy(float), abs=1e-6, nan_ok=True), name
         else:
             assert exchanged[field].fillna("").tolist() == master[name].fillna("").tolist(), name
     assert master["site_id"].tolist() == [site["site_id"] for site in written.facts["sites"]]
@@ -371,8 +374,9 @@ def test_inputs_add_up_and_are_digested(written: Written) -> None:
 
 def test_workbook_lists_every_proposed_venue_and_every_ledger_line(written: Written) -> None:
     book = openpyxl.load_workbook(written.out / "ledger.xlsx")
-    rows = [[cell.value for cell in row] for row in book["开放台账"].iter_rows()]
-    ids = {row[-1] for row in rows}
+    rows = list(book["开放台账"].iter_rows(values_only=True))
+    head = next(row for row in rows if "站址编号" in row)
+    ids = {word for row in rows for word in str(row[head.index("站址编号")] or "").replace("、", "|").split("|")}
     assert {site["site_id"] for site in written.facts["sites"]} <= ids
     actions = {"拒收", "修复", "假定", "提示"}
     lines = [row for row in book["数据问题清单"].iter_rows(values_only=True) if row[5] in actions]
@@ -427,3 +431,122 @@ def test_unwritable_folder_is_one_sentence(written: Written, tmp_path: Path) -> 
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ExportError, match="成果目录"):
         write_plan(written.plan, tmp_path / "file" / "out")
+
+
+# venues: why there, why this owner, who is asked to open
+
+
+def test_every_proposed_site_says_why_there_and_why_this_owner(written: Written) -> None:
+    sites = written.plan.proposed
+    assert (sites["choice_code"].isin(list(CHOICE_ZH))).all()
+    assert ((sites["tier"] <= 3) == (sites["choice_code"] == "public")).all()
+    for row in sites.itertuples():
+        assert f"第{row.rank_no}位" in row.reason, "why there: rank, what it serves"
+        assert "新增服务" in row.reason
+        assert row.tier_name in row.reason
+        assert len(row.reason.encode()) <= 254
+        assert len(row.choice_text) >= len(row.reason.rstrip("…")) - 1
+        assert row.evidence
+
+
+def test_a_private_roof_is_chosen_only_where_public_rivals_fail(written: Written) -> None:
+    """Recounted from reach.npz: no open public candidate within 1 km serves 80 % of what a private one newly does."""
+    sites, data = written.plan.sites, np.load(written.out / "reach.npz", allow_pickle=False)
+    indptr, indices, weight = data["indptr"], data["indices"], data["weight"]
+    column = {name: number for number, name in enumerate(data["candidate_ids"].tolist())}
+    barred = written.plan.selection.barred
+    served = np.zeros(len(weight), bool)
+    for name in data["site_ids"].tolist():
+        own = indices[indptr[column[name]]:indptr[column[name] + 1]]
+        new = own[~served[own]]
+        if sites.at[name, "tier"] > 3:
+            total, place = weight[new].sum(), sites.geometry[name]
+            for rival in (other for other in column if sites.at[other, "tier"] <= 3 and other not in barred):
+                if sites.geometry[rival].distance(place) <= 1000.0 and sites.at[rival, "status"] != "proposed":
+                    theirs = np.intersect1d(indices[indptr[column[rival]]:indptr[column[rival] + 1]], new)
+                    assert weight[theirs].sum() < 0.8 * total + 1e-6, (name, rival)
+        served[own] = True
+
+
+def test_every_refused_candidate_is_kept_with_its_reasons(written: Written) -> None:
+    sites, rules = written.plan.sites, site_rules(written.study.params.candidates.rules)
+    candidates = sites[sites["status"] != "existing"]
+    assert ((candidates["status"] == "refused") == (candidates["refusal_code"] != "")).all()
+    refused = candidates[candidates["status"] == "refused"]
+    assert set("|".join(refused["refusal_code"]).split("|")) - {""} <= set(rules)
+    assert (refused["reason"].str.count(";") + 1 >= refused["refusal_code"].str.count("[|]") + 1).all()
+    facilities = written.plan.sites[written.plan.sites["source"] == "facility"]["source_id"]
+    assert facilities.is_unique
+    assert len(facilities) == sum(file["rows_kept"] for file in written.plan.inputs if file["layer"] == "facilities")
+
+
+def test_costs_add_up(written: Written) -> None:
+    sites = written.plan.sites[written.plan.sites["status"] != "existing"]
+    years = written.study.params.candidates.cost_years
+    assert np.allclose(sites["cost_yuan"], sites["capex_yuan"] + years * sites["yearly_yuan"], atol=0.51)
+    assert (sites["capex_yuan"] > 0).all()
+    macro = sites[(sites["kind"] == "macro") & (sites["source"] == "facility") & (sites["mount"] == "roof_pole")]
+    free, paid = macro[macro["must_be_free"]], macro[~macro["must_be_free"]]
+    if len(free) and len(paid):
+        assert free["yearly_yuan"].max() < paid["yearly_yuan"].min(), "a free venue pays electricity and no rent"
+
+
+def test_the_opening_ledger_adds_up(written: Written) -> None:
+    opening, sites = written.plan.opening, written.plan.sites
+    assert opening is not None
+    venues = written.layer("ledger.gpkg", "venues")
+    kept = opening.venues[~opening.venues["secret"]]
+    assert len(venues) == len(kept)
+    assert venues.groupby("department").size().to_dict() == kept.groupby("department").size().to_dict()
+    proposed = set("|".join(venues.loc[venues["status"] == "proposed", "site_ids"]).split("|"))
+    assert set(written.plan.proposed.index) <= proposed | set(sites.index[sites["source"] == "ground"])
+    counts = opening.venues.groupby("department").size()
+    told = opening.departments.set_index("department")["venues"]
+    assert told[told > 0].to_dict() == counts.to_dict()
+    public = pd.read_csv(written.out / "public_list.csv", dtype=str)
+    marked = ["备注"] if written.facts["study"]["synthetic"] else []
+    assert list(public.columns) == ["序号", "基站地址", "物业所属单位", "场所类别", *marked]
+    text = (written.out / "public_list.csv").read_text("utf-8-sig")
+    for row in written.plan.sites[written.plan.sites["source"] == "facility"].itertuples():
+        assert f"{row.lon:.4f}" not in text
+    letters = sorted(path.name for path in (written.out / "letters").glob("*.docx"))
+    listed = pd.read_csv(written.out / "letters" / "letters.csv", dtype=str)
+    assert sorted(listed["文件"]) == letters
+    silent = written.plan.results.get("no_letter", pd.DataFrame({"department": []}))
+    asked = set(listed["主管部门"]) | set(silent["department"])
+    assert set(opening.venues.loc[opening.venues["status"] == "proposed", "department"]) == asked
+
+
+def test_the_price_of_preference_is_that_of_the_plan(written: Written) -> None:
+    """The favoured plan of the comparison is the plan; the other one, chosen here by a plain greedy, is its rival."""
+    price, plan = written.plan.selection.price, written.plan
+    whole = price.table.set_index(["basis", "plan"]).loc[("same_limits", "favoured")]
+    assert whole["sites"] == len(plan.proposed)
+    assert whole["cost_yuan"] == pytest.approx(plan.proposed["cost_yuan"].sum())
+    assert whole["served_weight"] == pytest.approx(plan.selection.covered)
+    assert whole["free_sites"] == plan.proposed["must_be_free"].sum()
+    curve = price.curve[price.curve["strength"] == 1.0]
+    assert curve["served_weight"].iloc[-1] == pytest.approx(plan.selection.covered)
+    assert (curve["served_weight"].diff().dropna() >= 0).all()
+
+
+def test_secret_units_stand_in_no_file(written: Written) -> None:
+    listed = written.study.params.layers.get("secrecy")
+    if not listed:
+        pytest.skip("this study lists no secret unit")
+    sites = written.plan.sites
+    secret = sites[sites["refusal_code"].str.split("|").map(lambda codes: "secrecy" in codes)]
+    assert len(secret) >= 2
+    plain = (".csv", ".json", ".html")
+    texts = [path.read_text("utf-8-sig") for path in written.out.rglob("*") if path.suffix in plain]
+    for name in ("ledger.xlsx", "indicators.xlsx"):
+        book = openpyxl.load_workbook(written.out / name)
+        texts.append("\n".join(str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row
+                               if cell is not None))
+    for path in written.out.glob("*.gpkg"):
+        for layer in gpd.list_layers(path)["name"]:
+            texts.append(gpd.read_file(path, layer=layer).drop(columns="geometry").to_csv())
+    for row in secret[secret["source"] == "facility"].itertuples():
+        for text in texts:
+            assert row.Index not in text
+            assert not row.address or row.address not in text

@@ -9,19 +9,23 @@ import shapely
 from test_geometry_cleaning import read
 from test_layers import EAST, NORTH
 
-from siteplan.venues import OTHER, classify_venue, is_department, load_venues
+from siteplan.venues import OTHER, classify_venue, department_of, is_department, load_venues
 
 FAMILIES = {name: venue.family or name for name, venue in load_venues().classes.items()}
 
 
 @pytest.mark.parametrize(("name", "venue"), [
-    ("人民医院(公交站)", "municipal"), ("人民医院（公交站）", "municipal"), ("市政府停车场", "municipal"), ("学校路小区", "housing"),
+    ("人民医院(公交站)", "bus_stop"), ("人民医院（公交站）", "bus_stop"), ("市政府停车场", "municipal"), ("学校路小区", "housing"),
     ("阳光幼儿园", "school"), ("希望小学教育培训中心", "commercial"), ("中共某县委党校", "institution"), ("中国移动营业厅", "soe"),
     ("万达广场", "commercial"), ("人民广场", "park"), ("大学城地铁站", "transport_hub"), ("医院路便利店", "commercial"),
     ("师范大学附属小学", "school"), ("交通大学医学院附属精神卫生中心", "hospital"), ("城东派出所", "police"), ("市教育局", "government"),
     ("口腔门诊部(万科广场店)", "private_clinic"), ("宠物医院", "commercial"), ("康宁医院管理有限公司", "office"),
     ("海韵口腔门诊部有限公司", "private_clinic"), ("国网供电公司", "soe"), ("第一中心小学", "school"), ("市民中心路", OTHER),
-    ("花园村卫生室", "clinic"), ("瑞金医院17号楼", "hospital"), ("中学(宁锦小区南)", "school"), ("", OTHER), ("路", OTHER)])
+    ("花园村卫生室", "clinic"), ("瑞金医院17号楼", "hospital"), ("中学(宁锦小区南)", "school"), ("", OTHER), ("路", OTHER),
+    ("城东消防救援站", "fire_station"), ("消防路小区", "housing"), ("云岭镇敬老院", "welfare"), ("市疾病预防控制中心", "public_health"),
+    ("县广播电视台", "broadcast"), ("铁路小学", "school"), ("铁路新村", "housing"), ("地下停车场", "underground"),
+    ("人民广场地下通道", "underground"), ("自然保护区管理局", "nature_reserve"), ("水库村村委会", "village_committee"), ("农场小学", "school"),
+    ("高速公路收费站", "service_area"), ("南门公园", "park")])
 def test_names(name, venue):
     assert classify_venue("", name).venue_class == venue
 
@@ -86,6 +90,30 @@ def test_owner_and_department_are_two_facts():
             if line.action == "note" and line.field in ("owner", "department")}
     assert told == {("owner", "1"), ("owner", "3"), ("department", "4")}
     assert not is_department("某某教育集团")
+
+
+@pytest.mark.parametrize(("text", "department"), [
+    ("市人民政府", "市人民政府"), ("石桥镇人民政府", "石桥镇人民政府"), ("公安镇人民政府", "公安镇人民政府"), ("石桥镇", "石桥镇"),
+    ("体育路街道办事处", "体育路街道办事处"), ("市人民政府国有资产监督管理委员会", "国有资产监督管理委员会"), ("县民政局", "民政局"),
+    ("民政", "民政局"),
+    ("文化广电旅游体育局", "文化广电旅游局"), ("区文化体育局", "文化广电旅游局"), ("文旅体育局", "文化广电旅游局"),
+    ("教育文化体育局", "教育和体育局"),
+    ("市体育局", "教育和体育局"), ("教育和体育局", "教育和体育局"), ("商务印书馆", "商务印书馆"), ("市商务局", "商务局"),
+    ("商务和经济信息化局", "商务局"), ("edu_sport", "教育和体育局")])
+def test_departments_by_their_names(text, department):
+    assert department_of(text) == department
+
+
+def test_every_department_of_the_table_is_itself():
+    for entry in load_venues().departments.values():
+        assert department_of(entry.zh) == department_of(f" {entry.zh} ") == entry.zh
+
+
+def test_a_department_replaced_by_the_tables_is_told_once_per_name():
+    _, ledger = facilities(名称=["第二中学"] * 5, 主管部门=["市教育局", "市教育局", "市教育和体育局", "石桥镇人民政府", "教育和体育局"])
+    told = {(line.action, line.value, line.row) for line in ledger if line.field == "department"}
+    assert told == {("assumed", "市教育局", "共 2 行:1、2"), ("note", "石桥镇人民政府", "4")}
+    assert any("“教育和体育局”" in line.reason for line in ledger)
 
 
 def test_classes_of_one_family_are_known():

@@ -191,7 +191,7 @@ def test_survey_axes_and_missing_crs(town):
     (town / "p.csv").write_text(f"杆号,X,Y\n1,{NORTH + 10},{EAST + 20}\n2,{NORTH + 30},{EAST + 20}\n", encoding="utf-8")
     found = layers_of(town, poles=LayerSource(path="p.csv", crs=f"EPSG:{EPSG}"))
     assert found.table("poles").geometry.y.tolist() == pytest.approx([NORTH + 10, NORTH + 30])
-    assert [line.row for line in lines(found, "poles", "repaired")] == ["共 2 行"]
+    assert [line.row for line in lines(found, "poles", "repaired")] == ["共 2 行:2、3"]
     found = layers_of(town, poles=LayerSource(path="p.csv"))
     assert not found.has("poles")
     assert [line.field for line in lines(found, "poles", "refused")] == ["crs"]
@@ -364,7 +364,7 @@ def test_a_missing_height_is_that_of_the_mast(town):
     told = {line.row: line for line in lines(found, "stations", "assumed")
             if line.field == "antenna_height_m" and "其他小区" in line.reason}
     assert {row: (line.value, line.reason) for row, line in told.items()} == {
-        "共 2 行": ("42", "没有挂高，按站址 S1 其他小区的挂高"), "12": ("33", "没有挂高，按同一位置其他小区的挂高")}
+        "共 2 行:3、4": ("42", "没有挂高，按站址 S1 其他小区的挂高"), "12": ("33", "没有挂高，按同一位置其他小区的挂高")}
 
 
 def test_absent_points_of_a_village_need_no_place(town):

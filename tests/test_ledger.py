@@ -17,7 +17,7 @@ def test_lines_are_kept_in_order_and_counted():
     log.line("4", "people", "x", "refused", "无法识别", "填数值")
     log.rows(["5", "6", "7"], "height_m", 8.0, "assumed", "缺杆高", "补测")
     log.rows([], "height_m", 8.0, "assumed", "缺杆高", "补测")
-    assert [line.row for line in ledger] == ["2", "3", "4", "4", "共 3 行"]
+    assert [line.row for line in ledger] == ["2", "3", "4", "4", "共 3 行:5、6、7"]
     assert ledger.count("refused") == 3
     assert ledger.rows("refused", "poles") == 2
     assert ledger.summary() == {"poles": {"assumed": 1, "refused": 3, "repaired": 1}}

@@ -14,7 +14,9 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from geopandas.testing import assert_geodataframe_equal
 from map_plan import HOSTILE, make_plan
 from odc.geo.geobox import GeoBox
@@ -24,12 +26,14 @@ from rasterio.warp import transform_bounds
 from siteplan.errors import ExportError
 from siteplan.gaps.judging.areas import REST_COVERED
 from siteplan.maps import inline_page, render_review_map, write_review_map
-from siteplan.maps._layers import proposed_layer
+from siteplan.maps._layers import OwnerWords, proposed_layer
 from siteplan.maps._offline import ASSETS, read_asset
 from siteplan.maps._page import datum_name
 from siteplan.maps._panel import covered_demand, list_indicators, list_statements
 from siteplan.maps._raster import draw_classes, shade_ground
 from siteplan.maps._texts import as_json
+from siteplan.params import SelectionParams
+from siteplan.selection import compare_preference, price_sentences
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 SMALL = {"shape": (60, 80), "pixel": 50.0, "candidates": 40, "proposed": 6, "villages": 5}
@@ -179,6 +183,42 @@ def test_site_over_the_limit_is_marked_in_list_and_card(plan: Any) -> None:
     for item in marked.values():
         assert item["values"][item["first"]] == "说明 above_limit"
         assert "辐射" in item["mark"]
+
+
+def test_card_says_why_there_and_why_this_owner(plan: Any) -> None:
+    site = plan.proposed.index[0]
+    one = plan.proposed.loc[[site]].assign(
+        choice_text="第1位:附近公共候选能服务的少得多", must_open=True, must_be_free=False, opens="roof", department="城管局",
+        operators="移动|电信", capex_yuan=200_000.0, yearly_yuan=10_000.0, cost_yuan=250_000.0, power_m=120.0,
+        fibre_m=float("nan"), evidence="设施表第2行")
+    owners = {site: OwnerWords("条例第七条", "", True, "待开放")}
+    layer = proposed_layer(one, {}, "people", {}, owners)
+    card = dict(zip(layer["fields"], layer["items"][0]["values"], strict=True))
+    wanted = {
+        "为何选此处、此权属": "第1位:附近公共候选能服务的少得多",
+        "主管部门": "城管局(协调组外)", "开放部位": "楼顶", "应当开放": "应开放(依据:条例第七条)",
+        "免费开放": "", "开放状态": "待开放", "运营商需求": "移动、电信", "距电源、光缆": "电源 120 m", "依据与出处": "设施表第2行",
+        "投资估算": "250,000 元(建设投资 200,000 元,年费用 10,000 元/年)"}
+    assert {name: card[name] for name in wanted} == wanted
+    private = proposed_layer(one.assign(must_open=False), {}, "people", {})
+    told = dict(zip(private["fields"], private["items"][0]["values"], strict=True))
+    assert told["应当开放"] == "公平协商,不属于应当开放的场所"
+    assert told["主管部门"] == "城管局"
+
+
+def test_panel_counts_free_venues_and_tells_the_price_of_preference(plan: Any) -> None:
+    changed = copy.copy(plan)
+    free = int(plan.proposed["must_be_free"].astype(bool).sum())
+    places = pd.DataFrame({"cost_yuan": [20.0, 10.0], "preference": [0.5, 1.0], "x": [0.0, 2000.0], "y": 0.0,
+                           "tier": [4, 1], "must_be_free": [False, True]}, index=["roof", "school"])
+    weight = np.array([5.0, 4.0])
+    limits = SelectionParams(max_sites=1, min_gain=0)
+    price = compare_preference(places, sp.identity(2, format="csc"), weight, weight, limits)
+    changed.selection = SimpleNamespace(**{**vars(plan.selection), "price": price})
+    row = next(row for row in list_indicators(changed) if row["label"] == "免费开放场所")
+    assert row["after"] == f"{free}/{len(plan.proposed)} 处"
+    assert price_sentences(price)[0].rstrip("。") in row["note"]
+    assert "比不设优先" not in next(row for row in list_indicators(plan) if row["label"] == "免费开放场所")["note"]
 
 
 @pytest.mark.parametrize(("crs", "name"), [

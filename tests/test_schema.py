@@ -148,7 +148,7 @@ def test_optional_values_are_emptied_and_required_ones_refuse_the_row():
 def test_defaults_are_assumed_in_one_line():
     column, _, lines = read("height_m", ["", "9", None], layer="poles")
     assert column.tolist() == [8.0, 9.0, 8.0]
-    assert [(line.row, line.action, line.value) for line in lines] == [("共 2 行", "assumed", "8.0")]
+    assert [(line.row, line.action, line.value) for line in lines] == [("共 2 行:2、4", "assumed", "8.0")]
 
 
 def test_codes_stay_text_and_values_are_canonical():

@@ -1,4 +1,4 @@
-"""What the ledger says of sectors: used outside of their model's range, on unknown ground, without a direction."""
+"""What the ledger says of sectors (range of their model, unknown ground, no direction) and of unused layers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyproj
 import pytest
 
 from siteplan.coverage import Calibration, Equipment, equipment_of, load_equipment
 from siteplan.coverage._calibration import Domain
 from siteplan.input_ledger import InputLedger, LedgerLine
+from siteplan.layers import Layers
 from siteplan.params import CoverageParams, EquipmentParams
-from siteplan.study._notes import tell_masts, tell_validity
+from siteplan.study._notes import UNUSED, _tell_unused, tell_masts, tell_validity
 from siteplan.surface import Surface
 from tests.calibration_data import sector
-from tests.conftest import at, table
+from tests.conftest import CRS, at, table
 
 KEPT = {"max_range_m": 1000.0, "micro_range_m": 300.0, "model_macro": "uma"}
 
@@ -146,3 +148,18 @@ def test_directional_antennas_without_a_direction_are_named(flat: Surface) -> No
     assert [(line.value, line.row) for line in lines] == [("a-1、a-2", "2、3"), ("c-1", "5")]
     assert "17 dBi" in lines[0].reason
     assert "panel_passive" in lines[1].reason
+
+
+# --- layers that change nothing ------------------------------------------------------------------------------------
+
+
+def unused_told(names: tuple[str, ...], used: tuple[str, ...] = ()) -> list[str]:
+    ledger, one_row = InputLedger(), table("works", {"G1": {"geometry": at(0, 0)}})
+    _tell_unused(Layers(pyproj.CRS(CRS), dict.fromkeys(names, one_row), {}, InputLedger(), ()), used, ledger)
+    return [line.layer for line in ledger]
+
+
+def test_layers_that_change_nothing_are_told_and_those_in_use_are_not() -> None:
+    assert unused_told(("measurements", "works", "power", "demands", "decisions", "secrecy")) == ["measurements"]
+    assert unused_told(UNUSED) == list(UNUSED)
+    assert unused_told(UNUSED, used=("clutter",)) == ["measurements"]

@@ -22,7 +22,8 @@ from siteplan.params import StudyParams
 
 ROOT = Path(__file__).resolve().parents[1]
 CITY = ROOT / "data" / "xikou"
-CSV_LAYERS = ("poles", "facilities", "village_points", "zone_points", "population", "measurements", "complaints")
+CSV_LAYERS = ("poles", "facilities", "village_points", "zone_points", "population", "measurements", "complaints",
+              "demands", "decisions", "secrecy")
 
 
 def csv_rows(name: str) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def layer_table(name: str) -> pd.DataFrame:
 def test_files_are_the_ones_that_were_made() -> None:
     with (CITY / "manifest.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 20
+    assert len(rows) == 23
     for row in rows:
         assert int(row["bytes"]) < 3e6, row["file"]
         assert hashlib.sha256((CITY / row["file"]).read_bytes()).hexdigest() == row["sha256"], row["file"]
@@ -68,18 +69,19 @@ def test_study_file_names_every_layer_and_says_synthetic() -> None:
     assert set(params.layers) == {
         "boundary", "buildings", "ground", "poles", "facilities", "villages", "village_points", "zones", "stations",
         "population", "towns", "counties", "roads", "rail", "water", "complaints", "measurements", "works",
-        "planned_buildings", "units", "parcels", "restricted", "zone_points", "fibre"}
+        "planned_buildings", "units", "parcels", "restricted", "zone_points", "fibre", "power", "demands", "decisions",
+        "secrecy"}
     assert params.gaps.village_rule == "village_miit_2025"
     assert all("合成" in (CITY / name).read_text("utf-8") for name in ("README.md", "study.toml"))
 
 
 @pytest.mark.parametrize(("layer", "low", "high"), [
-    ("boundary", 1, 1), ("buildings", 24000, 26000), ("poles", 11500, 12500), ("facilities", 480, 560),
+    ("boundary", 1, 1), ("buildings", 24000, 26000), ("poles", 12400, 12700), ("facilities", 480, 560),
     ("villages", 36, 36), ("village_points", 180, 240), ("zones", 14, 14), ("stations", 200, 250),
     ("population", 1500, 3000), ("towns", 8, 8), ("counties", 2, 2), ("roads", 500, 1500), ("rail", 1, 3),
     ("water", 6, 12), ("complaints", 150, 150), ("measurements", 4800, 5500), ("works", 25, 25),
     ("planned_buildings", 30, 30), ("units", 38, 46), ("parcels", 1300, 1700), ("restricted", 6, 12), ("fibre", 30, 60),
-    ("zone_points", 10, 14)])
+    ("zone_points", 10, 14), ("power", 400, 800), ("demands", 72, 72), ("decisions", 15, 15), ("secrecy", 2, 2)])
 def test_layer_holds_about_what_the_readme_says(layer: str, low: int, high: int) -> None:
     assert low <= len(layer_table(layer)) <= high
 
@@ -223,7 +225,8 @@ def test_new_facts_are_filled_in_as_a_bureau_would() -> None:
 def test_every_planted_fault_is_in_its_file() -> None:
     faults = csv_rows("planted_faults")
     keys = {"buildings": "建筑编号", "stations": "小区编号", "poles": "杆号", "facilities": "设施编号", "population": "格网编号",
-            "measurements": "采样编号", "complaints": "工单编号", "village_points": "点位编号"}
+            "measurements": "采样编号", "complaints": "工单编号", "village_points": "点位编号",
+            "demands": "需求编号", "decisions": "站址编号"}
     assert set(faults["layer"]) == set(keys)
     tables = {layer: layer_table(layer) for layer in keys}
     for row in faults.itertuples():
@@ -232,7 +235,7 @@ def test_every_planted_fault_is_in_its_file() -> None:
             assert row.key not in set(table.loc[table["点位类型"] == "卫生室", "行政村代码"])
             continue
         rows = table[table[keys[row.layer]].astype(str) == row.key]
-        assert len(rows) == (2 if "重复" in row.fault else 1), row
+        assert len(rows) == (2 if "重复" in row.fault or "两个金额" in row.fault else 1), row
     stations = tables["stations"].set_index("小区编号")
     listed = faults[faults["layer"] == "stations"].set_index("field")["key"]
     assert "30米" in set(stations["挂高(m)"])

@@ -14,13 +14,14 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generator import faults, layers, people, places, progress, radio_layers, writers
+from generator import faults, layers, opening, people, places, progress, radio_layers, writers
 from generator.city import build_city
 
 GENERATED = (
     "boundary.geojson", "buildings_xixi.gpkg", "buildings_xidong.gpkg", "ground.tif", "poles.csv", "facilities.csv", "villages.shp", "villages.shx",
     "villages.dbf", "villages.prj", "village_points.csv", "zones.gpkg", "zone_points.csv", "stations.xlsx", "population.csv",
-    "basemap.gpkg", "planning.gpkg", "complaints.csv", "measurements.csv", "planted_faults.csv",
+    "basemap.gpkg", "planning.gpkg", "complaints.csv", "measurements.csv", "demands.csv", "decisions.csv", "secrecy.csv",
+    "planted_faults.csv",
 )
 
 
@@ -35,11 +36,17 @@ def write_city(folder: Path) -> None:
     masts = radio_layers.build_masts(city)
     stations = radio_layers.station_table(masts)
     buildings, found = faults.building_table(city)
-    spoiled_stations, more = faults.spoil_stations(progress.dated_stations(stations))
+    spoiled_stations, more = faults.spoil_stations(opening.free_positions(progress.dated_stations(stations)))
     tables, rest = faults.spoil_csv_tables(
         people.pole_table(city), places.facility_table(city, venues), people.population_table(city),
         radio_layers.drive_test(city, stations, masts), radio_layers.complaint_table(city, stations, masts), points)
     poles, facilities, population, tests, complaints, points = tables
+    decisions, awkward = opening.decision_table(facilities)
+    secret = opening.secrecy_table(facilities)
+    poles, wet = opening.pole_rows(city, poles)
+    facilities, odd = opening.facility_rows(facilities)
+    demands, unasked = opening.demand_table(city)
+    rest = [*rest, *wet, *odd, *unasked, *awkward]
 
     layers.boundary_layer(city).to_file(folder / "boundary.geojson", driver="GeoJSON", engine="pyogrio",
                                         COORDINATE_PRECISION=7)
@@ -58,10 +65,14 @@ def write_city(folder: Path) -> None:
     writers.write_csv(population, folder / "population.csv", "utf-8-sig")
     for name, table in layers.base_layers(city).items():
         writers.write_gpkg(table, folder / "basemap.gpkg", name)
+    writers.write_gpkg(opening.power_layer(city), folder / "basemap.gpkg", "power")
     for name, table in layers.planning_layers(city).items():
         writers.write_gpkg(table, folder / "planning.gpkg", name)
     writers.write_csv(complaints, folder / "complaints.csv", "utf-8-sig")
     writers.write_csv(tests, folder / "measurements.csv", "utf-8-sig")
+    writers.write_csv(demands, folder / "demands.csv", "utf-8-sig")
+    writers.write_csv(decisions, folder / "decisions.csv", "utf-8-sig")
+    writers.write_csv(secret, folder / "secrecy.csv", "utf-8-sig")
     listed = pd.DataFrame([*found, *more, *rest], columns=["layer", "key", "field", "fault"])
     listed.to_csv(folder / "planted_faults.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
     writers.write_manifest(folder, list(GENERATED))

@@ -21,6 +21,7 @@ All kernels are plain Python functions first (``.py_func``) and run with ``NUMBA
 from siteplan._kernels._disc import Disc, build_disc, copy_window
 from siteplan._kernels._exact import exact_visible, point_sight, point_space
 from siteplan._kernels._facade import lend_sight, nearest_open, steps_outwards
+from siteplan._kernels._footprint import MastRow, Scenery, cover_masts
 from siteplan._kernels._nouns import (
     CLEAR_NU,
     NO_SERVER,
@@ -45,8 +46,9 @@ from siteplan._kernels._terrain import sweep_terrain
 
 __all__ = [
     "CLEAR_NU", "NO_SERVER", "OUT_OF_REACH_DB", "POWER_UNITS_PER_MW", "STEPS_PER_DB", "Disc", "Limits", "Losses",
-    "Mast", "Pixels", "Sectors", "Servers", "add_mast", "attenuation", "build_disc", "copy_window", "decode_keys",
-    "empty_servers", "exact_sight", "exact_terrain", "exact_visible", "fill_sinr", "fuse_windows", "knife_edge_db",
-    "lend_sight", "merge_servers", "nearest_open", "path_row", "point_loss", "point_sight", "point_space",
-    "power_units", "reach_mast", "sight_of_pairs", "steps_outwards", "sweep_sight", "sweep_terrain",
+    "Mast", "MastRow", "Pixels", "Scenery", "Sectors", "Servers", "add_mast", "attenuation", "build_disc",
+    "copy_window", "cover_masts", "decode_keys", "empty_servers", "exact_sight", "exact_terrain", "exact_visible",
+    "fill_sinr", "fuse_windows", "knife_edge_db", "lend_sight", "merge_servers", "nearest_open", "path_row",
+    "point_loss", "point_sight", "point_space", "power_units", "reach_mast", "sight_of_pairs", "steps_outwards",
+    "sweep_sight", "sweep_terrain",
 ]

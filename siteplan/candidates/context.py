@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from siteplan.coverage import Equipment
+from siteplan.coverage._sensitive import ExposureRules, load_exposure
+from siteplan.decisions import Decisions
 from siteplan.input_ledger import InputLedger
 from siteplan.params import CandidateParams
 from siteplan.surface import Surface
@@ -47,7 +49,7 @@ class CandidateContext:
     ----------
     tables : mapping of str to GeoDataFrame
         ``facilities, poles, buildings, stations, restricted, water, towns, counties, units, parcels, power, fibre,
-        works, planned_buildings, demands, decisions, secrecy, roads`` are used; every layer is there, absent ones empty.
+        works, planned_buildings, demands, secrecy, roads, zones`` are used; every layer is there, absent ones empty.
     boundary : GeoDataFrame
     surface : Surface
     gap : ndarray of bool, shape (rows, cols)
@@ -61,6 +63,10 @@ class CandidateContext:
         Takes a line for what is assumed or noted of candidates.
     as_of : date, optional
         Day on which leases and works are judged; not judged by the clock.
+    exposure : ExposureRules
+        What the screening near schools and hospitals goes by.
+    decisions : Decisions
+        What owners and meetings said: a refused or banned site is no candidate.
     """
 
     tables: Mapping[str, gpd.GeoDataFrame]
@@ -72,6 +78,8 @@ class CandidateContext:
     params: CandidateParams
     ledger: InputLedger = field(default_factory=InputLedger)
     as_of: dt.date | None = None
+    exposure: ExposureRules = field(default_factory=load_exposure)
+    decisions: Decisions = field(default_factory=Decisions)
 
     def roof_mounts(self, roof_m: pd.Series) -> pd.DataFrame:
         """Mount, antenna height and cost of a macro site on roofs: a pole where the roof is high enough, else a tower.
@@ -96,8 +104,10 @@ class CandidateContext:
             "venue_class": classes, "tier": classes.map({n: e.tier for n, e in known.items()}),
             "tier_name": classes.map({n: t.zh for n, t in tiers.items()}),
             "preference": classes.map({n: t.preference for n, t in tiers.items()}),
+            "class_name": classes.map({n: e.zh for n, e in known.items()}),
             "must_open": classes.map({n: e.must_open for n, e in known.items()}),
             "must_be_free": classes.map({n: e.must_be_free for n, e in known.items()}),
+            "cost_model": classes.map({n: e.cost_model for n, e in known.items()}),
             "class_mount": classes.map({n: e.mount for n, e in known.items()}),
             "class_roof_m": classes.map({n: e.default_roof_height_m for n, e in known.items()}).astype("float64"),
             "class_department": classes.map(

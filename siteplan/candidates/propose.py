@@ -1,103 +1,131 @@
-"""Put the kinds together, refuse what the rules forbid, fill in where each site lies."""
+"""Put the kinds together, tell each what it is and costs, refuse what the rules forbid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 
-from siteplan.candidates import facilities, poles, roofs, stations
 from siteplan.candidates.context import CandidateContext
-from siteplan.candidates.refuse import (
-    far_from_gap,
-    gap_distance_m,
-    inside_polygons,
-    nearest_distance,
-    outside_boundary,
-    refuse,
-    unknown_ground,
+from siteplan.candidates.kinds import (
+    demands,
+    facilities,
+    greenfield,
+    grounds,
+    planned,
+    poles,
+    roofs,
+    sharing,
+    stations,
+    works,
 )
-from siteplan.candidates.table import text
-from siteplan.candidates.thin import keep_spaced
-from siteplan.grid import sample
+from siteplan.candidates.kinds.operators import wanted_operators
+from siteplan.candidates.places import concat_sites, tilt_radius_m, with_places
+from siteplan.candidates.rules.place_rules import apply_rules
+from siteplan.candidates.rules.refuse import gap_distance_m, refuse
+from siteplan.candidates.rules.rule_table import SiteRule, site_rules
+from siteplan.candidates.rules.spacing import refuse_crowded
+from siteplan.candidates.traits.costs import with_costs
+from siteplan.candidates.traits.distances import with_distances
+from siteplan.candidates.traits.feasible_sectors import feasible_azimuths, without_sector
+from siteplan.candidates.traits.scenes import with_scenes
+from siteplan.candidates.traits.screening import EMF, emf_flags
+from siteplan.decisions import refusals
+from siteplan.input_ledger import InputLedger
 
-TILT_RADIUS_M = (250.0, 1500.0)
-"""Least and greatest radius a tilt aims at (site distances of dense urban to rural scenes), m."""
-
-
-def _masts_with_5g(existing: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Existing macro masts that carry 5G."""
-    return existing[existing["networks"].str.contains("5G") & (existing["kind"] == "macro")]
-
-
-def _refuse_by_place(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame,
-                     to_gap_m: np.ndarray) -> gpd.GeoDataFrame:
-    """Rules of place: boundary, ground, restricted areas, too near a 5G mast, no gap around."""
-    if sites.empty:
-        return sites
-    sites = refuse(sites, outside_boundary(sites, context.boundary), "在规划范围之外")
-    barred_class = sites["venue_class"].map(lambda name: not context.venues.classes[name].takes_site)
-    sites = refuse(sites, barred_class.to_numpy(dtype=bool), "易燃易爆场所,不设基站")
-    sites = refuse(sites, unknown_ground(sites, context.surface), "地面高程未知")
-    barred = inside_polygons(sites, context.tables["restricted"])
-    sites = refuse(sites, (barred != "").to_numpy(), [f"位于限制区:{name}" for name in barred])
-    water = inside_polygons(sites, context.tables["water"])
-    sites = refuse(sites, (water != "").to_numpy(), [f"位于水域:{name}" for name in water])
-    macro = (sites["kind"] == "macro").to_numpy()
-    given = context.params.min_distance_existing_m
-    limit = 80.0 if given is None else given
-    sites = refuse(sites, macro & (nearest_distance(sites, _masts_with_5g(existing)) < limit), f"距现有5G宏站不足{limit:g}米")
-    radius = np.where(macro, context.params.gap_radius_macro_m, context.params.gap_radius_micro_m)
-    reasons = [f"{distance:g}米内没有覆盖空洞" for distance in radius]
-    return refuse(sites, far_from_gap(sites, to_gap_m, context.surface, radius), reasons)
+Propose = Callable[[CandidateContext], gpd.GeoDataFrame]
+KINDS: Mapping[str, Propose] = {
+    "station": stations.propose, "sharing": sharing.propose, "pole": poles.offered, "building": roofs.propose,
+    "planned": planned.propose, "works": works.propose, "greenfield": greenfield.propose,
+}
+"""Kinds that are proposed on their own, by the name a study gives them; venues and requests need more."""
+NO_SECTOR = "no_sector"
 
 
-def _refuse_crowded(sites: gpd.GeoDataFrame, order: np.ndarray, spacing_m: float, what: str) -> gpd.GeoDataFrame:
-    """Of open candidates nearer than the spacing, the better one stands for the others."""
-    open_rows = np.flatnonzero((sites["status"] == "candidate").to_numpy())
-    if len(open_rows) < 2:
-        return sites
-    position = np.full(len(sites), -1)
-    position[open_rows] = np.arange(len(open_rows))
-    best_first = position[order]
-    xy = np.column_stack([sites.geometry.x, sites.geometry.y])[open_rows]
-    stands_for = keep_spaced(xy, best_first[best_first >= 0], spacing_m)
-    crowded = np.flatnonzero(stands_for >= 0)
-    where = np.zeros(len(sites), dtype=bool)
-    where[open_rows[crowded]] = True
-    reasons = np.full(len(sites), "", dtype=object)
-    names = sites.index.to_numpy()[open_rows]
-    reasons[open_rows[crowded]] = [f"{what}不足{spacing_m:g}米,由 {names[other]} 代表" for other in stands_for[crowded]]
-    return refuse(sites, where, reasons.tolist())
+def _of_kinds(context: CandidateContext) -> dict[str, gpd.GeoDataFrame]:
+    """The candidates of every kind that the study offers, before any rule of place."""
+    asked = context.params.kinds
+    found: dict[str, gpd.GeoDataFrame] = {
+        name: propose(context) for name, propose in KINDS.items() if name in asked}
+    if {"facility", "ground"} & set(asked):
+        venues = facilities.offered(context)
+        if "ground" in asked:
+            land = grounds.propose(context, venues)
+            venues, found["ground"] = grounds.link_alternatives(venues, land), land
+        found["facility"] = venues
+    return found
 
 
-def _with_places(sites: gpd.GeoDataFrame, context: CandidateContext) -> gpd.GeoDataFrame:
-    """Ground height, town, county, planning unit, parcel, longitude and latitude of every site."""
-    if sites.empty:
-        return sites
-    degrees = sites.geometry.to_crs("EPSG:4490")
-    places = {name: inside_polygons(sites, context.tables[layer])
-              for name, layer in (("town", "towns"), ("county", "counties"))}
-    coded = {}
-    for layer, column in (("units", "unit_code"), ("parcels", "parcel_code")):
-        table = context.tables[layer]
-        coded[column] = inside_polygons(sites, table.assign(name=table.index.astype("str")))
-    land_use = text(context.tables["parcels"]["land_use_code"]).to_dict()
-    return sites.assign(
-        **places, **coded, land_use_code=coded["parcel_code"].map(lambda code: land_use.get(code, "")),
-        ground_m=np.round(sample(context.surface.ground_m, context.surface.geobox, sites.geometry.x.to_numpy(),
-                                 sites.geometry.y.to_numpy()), 1),
-        lon=np.round(degrees.x, 7), lat=np.round(degrees.y, 7))
+def _judged(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame,
+            rules: Mapping[str, SiteRule], to_gap_m: np.ndarray, *,
+            before: gpd.GeoDataFrame | None = None) -> gpd.GeoDataFrame:
+    """Sites with place, scene, distances and sectors, and every rule of place that they break.
 
-
-def _tilt_radius(sites: gpd.GeoDataFrame, existing: gpd.GeoDataFrame) -> np.ndarray:
-    """Radius a new macro site's tilt aims at: distance to the nearest 5G macro mast / 1.5, within limits.
-
-    The rule of operators' tilt tables (R = nearest site distance / 1.5); NaN for sites that are not new macros.
+    ``before`` are sites that were judged earlier: an id of the decisions that means one of them means none of these.
     """
-    new = (sites["kind"] == "macro") & (sites["status"] != "existing")
-    radius = np.clip(nearest_distance(sites, _masts_with_5g(existing)) / 1.5, *TILT_RADIUS_M)
-    return np.where(new, np.round(radius, 0), np.nan)
+    if sites.empty:
+        return sites
+    sites = with_distances(with_scenes(with_places(sites, context), context), context)
+    sites = sites.assign(azimuths=feasible_azimuths(sites, context.surface, context.equipment))
+    every = sites if before is None else concat_sites([before, sites])
+    sites = apply_rules(sites, context, existing, rules=rules, to_gap_m=to_gap_m,
+                        decisions=refusals(context.decisions, every))
+    shut = without_sector(sites, context.equipment)
+    return refuse(sites, shut, NO_SECTOR, "各方向近处都有高于天线的墙体,没有可用扇区", rules)
+
+
+def _thinned(sites: gpd.GeoDataFrame, kinds: Mapping[str, gpd.GeoDataFrame], context: CandidateContext,
+             rules: Mapping[str, SiteRule]) -> gpd.GeoDataFrame:
+    """Of open poles, roofs and places on open land that crowd each other, the better ones stand for the others."""
+    params = context.params
+    best: list[str] = []
+    if "pole" in kinds:
+        standing = sites[sites["source"] == "pole"]
+        best += standing.index[poles.thinning_order(context, standing)].tolist()
+    if "works" in kinds:  # a pole that stands comes before one that works could set up
+        best += sorted(kinds["works"].index)
+    sites = refuse_crowded(sites, best, params.pole_spacing_m, rules)
+    if "building" in kinds:
+        houses = kinds["building"].index[roofs.thinning_order(kinds["building"])].tolist()
+        sites = refuse_crowded(sites, houses, params.roof_spacing_m, rules)
+    if "greenfield" in kinds:
+        sites = refuse_crowded(sites, sorted(kinds["greenfield"].index), params.greenfield_spacing_m, rules)
+    return sites
+
+
+def _with_demands(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.GeoDataFrame,
+                  rules: Mapping[str, SiteRule], to_gap_m: np.ndarray) -> gpd.GeoDataFrame:
+    """Operators' requests given to the best open candidate nearby; for the others candidates of their own."""
+    if "demand" not in context.params.kinds or context.tables["demands"].empty:
+        return sites
+    groups = demands.demand_groups(context)
+    sites, left = demands.attach_demands(sites, groups, context.params.demand_merge_m, wanted_operators(context))
+    own = replace(context, ledger=InputLedger())
+    found = _judged(demands.demand_sites(context, left), own, existing, rules, to_gap_m, before=sites)
+    # what holds for the study as a whole (areas, scenes, distances) has been told; what is said of requests has not
+    context.ledger.extend(line for line in own.ledger if line.layer == "demands")
+    return concat_sites([sites, found])
+
+
+def _without_roofs(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The sites without the roofs of venues, where a study offers only their land."""
+    land = sites[((sites["source"] != "facility") | (sites["opens"] == "ground")).to_numpy(dtype=bool)]
+    beside = (land["source"] == "ground").to_numpy(dtype=bool)
+    return land.assign(members=land["members"].mask(beside, ""))
+
+
+def _screened(sites: gpd.GeoDataFrame, context: CandidateContext, rules: Mapping[str, SiteRule]) -> gpd.GeoDataFrame:
+    """Open candidates near schools and hospitals are flagged, never banned."""
+    waiting = (sites["status"] == "candidate").to_numpy(dtype=bool)
+    if not waiting.any():
+        return sites
+    told = emf_flags(sites[waiting], context.tables["facilities"], context.equipment, context.exposure,
+                     buildings=context.tables["buildings"], surface=context.surface)
+    hit, sentences = np.zeros(len(sites), dtype=bool), np.full(len(sites), "", dtype=object)
+    hit[waiting], sentences[waiting] = told["flag"].to_numpy(dtype=bool), told["sentence"].to_numpy(dtype=object)
+    return refuse(sites, hit, EMF, sentences.tolist(), rules)
 
 
 def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
@@ -111,17 +139,20 @@ def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
     -------
     GeoDataFrame
         Index ``site_id`` (from kind and source id), columns of DESIGN.md, sorted by id. Free public venues have the
-        best tier (1), private housing the last.
+        best tier (1), private housing and open land the last.
     """
     existing = stations.existing_sites(context)
+    rules = site_rules(context.params.rules)
     to_gap_m = gap_distance_m(context.gap, context.surface)
-    lamp = _refuse_by_place(poles.propose(context), context, existing, to_gap_m)
-    lamp = _refuse_crowded(lamp, poles.thinning_order(context), context.params.pole_spacing_m, "与更优灯杆间距")
-    roof = _refuse_by_place(roofs.propose(context), context, existing, to_gap_m)
-    roof = _refuse_crowded(roof, roofs.thinning_order(roof), context.params.roof_spacing_m, "与更优楼顶间距")
-    others = [_refuse_by_place(kind.propose(context), context, existing, to_gap_m) for kind in (facilities, stations)]
-    parts = [part for part in (existing, *others, lamp, roof) if len(part)]
-    if not parts:
-        return existing
-    table = gpd.GeoDataFrame(pd.concat(parts), crs=existing.crs).sort_index()
-    return _with_places(table.assign(tilt_radius_m=_tilt_radius(table, existing)), context)
+    kinds = _of_kinds(context)
+    sites = _judged(concat_sites([existing.iloc[:0], *kinds.values()]), context, existing, rules, to_gap_m)
+    if "facility" in kinds:
+        sites = facilities.settle_spots(sites, context, rules)
+        if "facility" not in context.params.kinds:
+            sites = _without_roofs(sites)
+    if "pole" in kinds:
+        sites = poles.merged(sites, context)
+    sites = _thinned(sites, kinds, context, rules)
+    sites = _with_demands(sites, context, existing, rules, to_gap_m)
+    table = concat_sites([with_places(existing, context), _screened(sites, context, rules)]).sort_index()
+    return with_costs(table.assign(tilt_radius_m=tilt_radius_m(table, existing)), context)

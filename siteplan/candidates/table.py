@@ -10,13 +10,14 @@ import pandas as pd
 
 SITE_COLUMNS: Mapping[str, object] = {
     "name": "", "kind": "", "source": "", "source_id": "", "status": "candidate", "build": "new", "tier": 0,
-    "tier_name": "", "preference": 0.0, "venue_class": "", "owner": "", "department": "", "must_open": False,
-    "must_be_free": False, "mount": "", "antenna_height_m": np.nan, "ground_m": np.nan, "tilt_radius_m": np.nan,
+    "tier_name": "", "preference": 0.0, "venue_class": "", "class_name": "", "owner": "", "department": "",
+    "must_open": False, "must_be_free": False, "mount": "", "antenna_height_m": np.nan,
+    "ground_m": np.nan, "tilt_radius_m": np.nan,
     "networks": "*", "azimuths": "", "opens": "", "address": "", "scene": "", "spacing_m": 0.0,
     "roof_area_m2": np.nan, "slope_deg": np.nan, "power_m": np.nan, "fibre_m": np.nan, "cost_model": "",
     "capex_yuan": 0.0, "yearly_yuan": 0.0, "cost_yuan": 0.0,
     "operators": "", "demand_ids": "", "members": "", "lessee": "",
-    "refusal_code": "", "flags": "", "evidence": "", "choice_code": "",
+    "refusal_code": "", "flags": "", "evidence": "", "choice_code": "", "choice_text": "",
     "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
     "gain_share": 0.0, "town": "", "county": "",
     "unit_code": "", "parcel_code": "", "land_use_code": "", "lon": np.nan, "lat": np.nan,

@@ -40,7 +40,7 @@ def probability_of(z: Floats) -> Floats:
 def decode_layers(servers: Servers, ground: Ground, spectrum: Spectrum) -> list[Layer]:
     """Layers of the ranked servers, decoded, with the SINR; what is unknown is blank.
 
-    The arrays of ``servers`` are used up.
+    The arrays of ``servers`` are used up: the layers take their memory.
     """
     hidden = ~ground.known if not ground.known.all() else None
     air, power = _air(spectrum), _flat(servers.power)
@@ -52,7 +52,7 @@ def decode_layers(servers: Servers, ground: Ground, spectrum: Spectrum) -> list[
             best[hidden], second[hidden], above[hidden], probability[hidden] = NO_SERVER, NO_SERVER, 0, np.nan
         rsrp, server = _decode(best)
         second_rsrp, second_server = _decode(second)
-        sinr = np.empty_like(rsrp)
+        sinr = servers.z[number]
         fill_sinr(rsrp.reshape(-1), server.reshape(-1), power, air, sinr.reshape(-1))
         inside = _inside(servers, number, ground) if servers.indoor.size else (None, None)
         out.append(Layer(rsrp, server, probability, second_rsrp, second_server, above, sinr, *inside))
@@ -62,9 +62,9 @@ def decode_layers(servers: Servers, ground: Ground, spectrum: Spectrum) -> list[
 def _inside(servers: Servers, number: int, ground: Ground) -> tuple[Floats, Floats]:
     """Signal and probability inside buildings, NaN elsewhere and where the surface is unknown."""
     there = ground.built & ground.known
-    rsrp, probability = servers.indoor[number], np.full(there.shape, np.nan, np.float32)
-    probability[there] = probability_of(servers.indoor_z[number][there])
-    rsrp[~there] = np.nan
+    rsrp, probability = servers.indoor[number], servers.indoor_z[number]
+    probability[there] = probability_of(probability[there])
+    probability[~there] = rsrp[~there] = np.nan
     rsrp[np.isneginf(rsrp)] = np.nan
     return rsrp, probability
 
@@ -79,9 +79,12 @@ def _flat(power: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _decode(keys: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int32]]:
-    rsrp, server = np.empty(keys.shape, np.float32), np.empty(keys.shape, np.int32)
-    decode_keys(keys.reshape(-1), rsrp.reshape(-1), server.reshape(-1))
-    return rsrp, server
+    """Signal and sector number of keys, which their memory then holds one after the other."""
+    found = np.empty((2, *keys.shape), np.float32)
+    decode_keys(keys.reshape(-1), found[0].reshape(-1), found[1].view(np.int32).reshape(-1))
+    room = keys.view(np.float32).reshape(found.shape)
+    room[:] = found
+    return room[0], room[1].view(np.int32)
 
 
 def merge_coverage(a: Coverage, b: Coverage) -> Coverage:

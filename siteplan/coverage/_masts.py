@@ -188,6 +188,15 @@ def _patterns(equipment: Equipment, names: NDArray[Any], params: CoverageParams,
     return Patterns(horizontal, vertical, np.array([depth for _, _, depth in blocks], np.float32))
 
 
+TableKey = tuple[int, float, float, int, bool]
+
+
+def table_key(masts: Masts, i: int) -> TableKey:
+    """What the loss tables of sector ``i`` depend on: model, height, frequency, reach, whether it is calibrated."""
+    return (int(masts.model[i]), float(masts.height_m[i]), float(masts.freq_ghz[i]), int(masts.radius[i]),
+            bool(masts.calibrated[i]))
+
+
 class LossTables:
     """Loss tables by ring, computed once per model, height, frequency and reach; the oldest go when they are too many.
 
@@ -202,15 +211,15 @@ class LossTables:
     def __init__(self, params: CoverageParams, calibration: Calibration | None, pixel_m: float,
                  has_clutter: bool) -> None:
         self._params, self._calibration, self._pixel_m, self._clutter = params, calibration, pixel_m, has_clutter
-        self._known: dict[tuple[int, float, float, int, bool], Losses] = {}
+        self._known: dict[TableKey, Losses] = {}
+        self._values = 0
         self._distance_m: dict[int, NDArray[np.float64]] = {}
         self._terms: dict[tuple[int, int], RingTerms] = {}
         self._lock = Lock()
 
     def of(self, masts: Masts, i: int) -> Losses:
         """Tables of sector ``i``."""
-        key = (int(masts.model[i]), float(masts.height_m[i]), float(masts.freq_ghz[i]), int(masts.radius[i]),
-               bool(masts.calibrated[i]))
+        key = table_key(masts, i)
         found = self._known.get(key)
         if found is None:
             distance_m = self._distances(key[3])
@@ -220,9 +229,11 @@ class LossTables:
                 found = ring_losses(MODEL_NAMES[key[0]], key[1], key[2], distance_m, self._clutter, self._params,
                                     self._terms_of(key[0], key[3]))
             with self._lock:
+                if key not in self._known:
+                    self._values += found.path_db.size
                 self._known[key] = found
-                while sum(table.path_db.size for table in self._known.values()) > KEPT_VALUES and len(self._known) > 1:
-                    del self._known[next(iter(self._known))]
+                while self._values > KEPT_VALUES and len(self._known) > 1:
+                    self._values -= self._known.pop(next(iter(self._known))).path_db.size
         return found
 
     def _distances(self, radius: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 from siteplan._kernels import reach_mast
 from siteplan.coverage._calibration import Calibration
 from siteplan.coverage._equipment import Equipment, load_equipment
-from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs
+from siteplan.coverage._masts import LossTables, disc_of, prepare_masts, split_runs, table_key
 from siteplan.coverage._receivers import receiver_pixels
 from siteplan.coverage._sectors import check_sectors, complete_sectors
 from siteplan.coverage._surroundings import facade_steps, for_profiles
@@ -93,10 +93,9 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
                params.terrain_diffraction == "bullington")
     best_z, touched = np.full(order.size, -np.inf, np.float32), np.empty(order.size, np.int64)
     limits = params.threshold_dbm, float(ndtri(floor))
-    found_points: list[np.ndarray] = []
-    found_z: list[np.ndarray] = []
-    counts = np.zeros(site_ids.size, np.int64)
-    for site in split_runs([code]) if code.size else []:
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.float32))] * site_ids.size
+    sites = split_runs([code]) if code.size else []
+    for site in sorted(sites, key=lambda site: table_key(masts, int(site[0]))):  # every table is made once
         count = np.zeros(1, np.int64)
         columns = (masts.row, masts.col, masts.height_m, masts.radius, masts.model, masts.carrier, masts.calibrated)
         for same in split_runs([part[site] for part in columns]):
@@ -106,14 +105,12 @@ def reach_probability(surface: Surface, sectors: pd.DataFrame, params: CoverageP
             reach_mast((*heights, extra, facade), masts.mast(i), disc_of(int(masts.radius[i])), tables.of(masts, i),
                        masts.sectors(chosen, everyone), limits, points, (best_z, touched, count))
         hit = np.sort(touched[:count[0]])
-        found_points.append(order[hit])
-        found_z.append(best_z[hit])
-        counts[code[site[0]]] = hit.size
+        found[code[site[0]]] = order[hit], best_z[hit]
         best_z[hit] = -np.inf
-    indices = np.concatenate(found_points) if found_points else np.zeros(0, np.int64)
-    z = np.concatenate(found_z) if found_z else np.zeros(0, np.float32)
+    indices = np.concatenate([np.zeros(0, np.int64), *(numbers for numbers, _ in found)])
+    z = np.concatenate([np.zeros(0, np.float32), *(values for _, values in found)])
     data = ndtr(z.astype(np.float64)).astype(np.float32)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
+    indptr = np.cumsum([0, *(len(values) for _, values in found)])
     matrix = csc_matrix((data, indices, indptr), shape=(row.size, site_ids.size))
     matrix.sort_indices()
     return Reach(matrix, tuple(map(str, site_ids)))

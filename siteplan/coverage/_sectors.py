@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from siteplan.coverage._azimuths import alike_sites
 from siteplan.coverage._equipment import Equipment, load_equipment
 from siteplan.coverage._models import MODEL_NAMES
 from siteplan.errors import ModelError
@@ -42,7 +43,13 @@ def planned_tilt_deg(height_m: float, radius_m: float, vertical_deg: float) -> f
     >>> planned_tilt_deg(30.0, 300.0, 7.0)
     9.0
     """
-    return float(np.round(2.0 * (np.degrees(np.arctan2(height_m, radius_m)) + vertical_deg / 2.0)) / 2.0)
+    return float(_planned_tilts_deg(np.asarray([height_m]), np.asarray([radius_m]), vertical_deg)[0])
+
+
+def _planned_tilts_deg(height_m: NDArray[np.float64], radius_m: NDArray[np.float64],
+                       vertical_deg: float) -> NDArray[np.float64]:
+    """:func:`planned_tilt_deg` of many sectors."""
+    return np.asarray(np.round(2.0 * (np.degrees(np.arctan2(height_m, radius_m)) + vertical_deg / 2.0)) / 2.0)
 
 
 def sectors_of_stations(stations: gpd.GeoDataFrame, equipment: Equipment | None = None) -> pd.DataFrame:
@@ -191,7 +198,8 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
     ----------
     sites : GeoDataFrame
         Points in the study CRS, index ``site_id``, with ``kind`` (macro or micro), ``antenna_height_m`` and, optional,
-        ``tilt_radius_m``: the radius that the tilt aims at, m.
+        ``tilt_radius_m``: the radius that the tilt aims at, m; ``azimuths``: those that a site can use, ``0|240`` or
+        ``omni``; all of its kind where that is empty or missing.
     equipment : Equipment, optional
         What a site of each kind carries; the package's table when absent.
     networks : str or None
@@ -205,44 +213,55 @@ def sectors_of_sites(sites: gpd.GeoDataFrame, equipment: Equipment | None = None
     Raises
     ------
     ModelError
-        For a kind that the equipment does not have.
+        For a kind that the equipment does not have, and for ``azimuths`` that are none.
 
     Notes
     -----
     The tilt of a sector with an azimuth is :func:`planned_tilt_deg` of its height and the site's ``tilt_radius_m``;
     where that is absent, not finite or not positive, of the planning radius of its kind. Practice takes the distance of
     the nearest site / 1.5, so that a lone tower looks further than one in a dense network. Omni sectors have tilt 0.
-    All of the tilt is electrical.
+    All of the tilt is electrical. A site whose ``azimuths`` ask for an omni sector where its kind has azimuths, or for
+    azimuths where its kind has none, takes the antenna that is usual for stations of that kind.
     """
     table = load_equipment() if equipment is None else equipment
     unknown = sorted(set(sites["kind"].astype(str)) - set(table.site_types))
     if unknown:
         raise ModelError(f"site kinds without equipment: {', '.join(unknown)}; known: {', '.join(table.site_types)}")
     parts = []
-    place = np.arange(len(sites))
     wanted_m = _tilt_radius_m(sites)
-    kinds = sites["kind"].astype(str).to_numpy()
+    x, y = sites.geometry.x.to_numpy(float), sites.geometry.y.to_numpy(float)
+    height_m, ids = sites["antenna_height_m"].to_numpy(float), sites.index.astype(str).to_numpy(object)
     serves = np.full(len(sites), networks, object) if networks is not None else sites["networks"].to_numpy(object)
-    for name in sorted(table.site_types):
-        kind, chosen = table.site_types[name], place[kinds == name]
-        antenna, band = table.antennas[kind.antenna], table.bands[kind.band]
-        for number, azimuth in enumerate(kind.azimuths_deg or (np.nan,), start=1):
-            heights = sites["antenna_height_m"].to_numpy(float)[chosen]
-            radii = np.where(np.isnan(wanted_m[chosen]), kind.planning_radius_m, wanted_m[chosen])
-            tilts = [planned_tilt_deg(h, r, antenna.vertical_deg) for h, r in zip(heights, radii, strict=True)]
+    for name, azimuths, chosen in alike_sites(sites, table):
+        kind = table.site_types[name]
+        band, antenna = table.bands[kind.band], _antenna_for(name, azimuths, table)
+        radii = np.where(np.isnan(wanted_m[chosen]), kind.planning_radius_m, wanted_m[chosen])
+        tilts = _planned_tilts_deg(height_m[chosen], radii, table.antennas[antenna].vertical_deg)
+        for number, azimuth in enumerate(azimuths or (np.nan,), start=1):
             parts.append(pd.DataFrame({
-                "x": sites.geometry.x.to_numpy(float)[chosen], "y": sites.geometry.y.to_numpy(float)[chosen],
-                "antenna_height_m": heights, "azimuth_deg": float(azimuth),
-                "tilt_electrical_deg": np.asarray(tilts, float) if kind.azimuths_deg else 0.0,
+                "x": x[chosen], "y": y[chosen], "antenna_height_m": height_m[chosen], "azimuth_deg": float(azimuth),
+                "tilt_electrical_deg": tilts if azimuths else 0.0,
                 "freq_mhz": band.freq_mhz, "bandwidth_mhz": band.bandwidth_mhz, "scs_khz": float(band.scs_khz),
-                "epre_dbm": table.epre_dbm(name), "antenna": kind.antenna, "kind": name,
+                "epre_dbm": table.epre_dbm(name), "antenna": antenna, "kind": name,
                 "networks": serves[chosen], "technology": band.technology, "planned": True,
-                "site_id": sites.index.astype(str).to_numpy(object)[chosen], "_place": chosen, "_number": number,
+                "site_id": ids[chosen], "_place": chosen, "_number": number,
             }))
     out = pd.concat(parts, ignore_index=True).sort_values(["_place", "_number"], kind="stable")
-    ids = out["site_id"].astype(str) + "-" + out["_number"].astype(str)
-    out.index = pd.Index(ids.to_numpy(object), name="sector_id", dtype="str")
+    names = out["site_id"].astype(str) + "-" + out["_number"].astype(str)
+    out.index = pd.Index(names.to_numpy(object), name="sector_id", dtype="str")
     return complete_sectors(out.drop(columns=["_place", "_number"]), table)
+
+
+def _antenna_for(name: str, azimuths: tuple[float, ...], equipment: Equipment) -> str:
+    """Antenna of the site type, or the usual one of its kind where that has no axis and a sector needs one, or not."""
+    kind = equipment.site_types[name]
+    if bool(azimuths) == bool(kind.azimuths_deg):
+        return kind.antenna
+    band = equipment.bands[kind.band]
+    asked = pd.DataFrame({"kind": [name], "azimuth_deg": [azimuths[0] if azimuths else np.nan],
+                          "freq_mhz": [band.freq_mhz], "technology": [band.technology]})
+    usual = str(_usual_antenna(asked)[0])
+    return usual if usual in equipment.antennas else kind.antenna
 
 
 def _tilt_radius_m(sites: gpd.GeoDataFrame) -> NDArray[np.float64]:

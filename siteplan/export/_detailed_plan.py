@@ -13,14 +13,22 @@ import numpy as np
 import pandas as pd
 
 from siteplan.export._vector import write_shp
+from siteplan.selection.explain import CHOICE_ZH
 from siteplan.tables import read_table
-from siteplan.venues import load_venues
 
 
 @cache
 def site_fields() -> Mapping[str, Mapping[str, Any]]:
-    """Fields of the site layer, in their order, from ``tables/export_fields.toml``."""
-    fields: Mapping[str, Mapping[str, Any]] = read_table("export_fields")["sites"]
+    """Fields of the site layer, in their order, from ``tables/export_fields.toml``; coded ones with their words.
+
+    >>> site_fields()["scene"]["values"]["county"], site_fields()["opens"]["out"]
+    ('县城', 'KFNR')
+    """
+    known = {"scenes": {name: entry["zh"] for name, entry in read_table("scenes")["scenes"].items()},
+             "choices": CHOICE_ZH}
+    fields: Mapping[str, Mapping[str, Any]] = {
+        name: {**field, "values": known[field["words_of"]]} if "words_of" in field else field
+        for name, field in read_table("export_fields")["sites"].items()}
     return fields
 
 
@@ -42,10 +50,9 @@ def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = (),
     GeoDataFrame
         Same order and index; coded values (kind, mount, build, yes/no) in Chinese, ``x_north_m, y_east_m`` added.
     """
-    classes = load_venues().classes
     full = sites.assign(
         site_id=sites.index.astype("str"), x_north_m=sites.geometry.y, y_east_m=sites.geometry.x,
-        venue_class=sites["venue_class"].map(lambda key: classes[key].zh if key in classes else key),
+        venue_class=sites["class_name"].where(sites["class_name"] != "", sites["venue_class"]),
         exposure_flag=[(exposure or {}).get(str(site_id), "") for site_id in sites.index],
         notice=_fitted(";".join(notices), 254))
     columns = {}

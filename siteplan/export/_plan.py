@@ -19,16 +19,27 @@ from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
 from siteplan.export._exposure import site_states, write_exposure_csv
 from siteplan.export._indicators import write_indicators
+from siteplan.export._letter_files import LIST, NOTHING, EarlierLetters, earlier_letters, write_letter_files
+from siteplan.export._opening import opening_layers
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
 from siteplan.export._staging import write_files
 from siteplan.export._vector import write_geopackage
 from siteplan.export._workbook import write_csv
+from siteplan.opening import NO_SECRECY_LIST
 from siteplan.plan import Plan
+from siteplan.secrecy import hide_secret_units
 
 STATUS_ZH = {"existing": "现状", "candidate": "备选", "proposed": "规划", "refused": "不可用"}
 PLACED = ("indoor_gaps", "stretches", "complaints", "hot_spots", "indoor_buildings")
 """Results with a place, layers of ``gaps.gpkg`` beside the gap areas."""
+SITE_FACTS = ("opens", "azimuths", "scene", "address", "power_m", "fibre_m", "capex_yuan", "yearly_yuan", "cost_yuan",
+              "operators", "demand_ids", "flags", "evidence", "choice_code", "choice_text")
+"""Columns of a proposed site that ``plan.json`` holds as they are."""
+SITE_EXTRAS = ("status", "source", "source_id", "preference", "gain_share", "tilt_radius_m", "refusal_code", "flags",
+               "choice_code", "choice_text", "evidence", "members", "demand_ids", "lessee", "spacing_m",
+               "roof_area_m2", "slope_deg", "cost_model")
+"""Columns of ``candidates.gpkg`` beside those of the site layer."""
 Writer = Callable[[Plan, Path], Any]
 
 
@@ -39,8 +50,9 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     sites = [{"site_id": str(site_id), "rank_no": int(row["rank_no"]), "name": row["name"], "kind": row["kind"],
               "source": row["source"], "source_id": row["source_id"], "build": row["build"], "tier": int(row["tier"]),
               "tier_name": row["tier_name"], "owner": row["owner"], "department": row["department"],
-              "must_be_free": bool(row["must_be_free"]), "antenna_height_m": float(row["antenna_height_m"]),
-              "cost_yuan": float(row["cost_yuan"]), "gain": float(row["gain"]),
+              "must_open": bool(row["must_open"]), "must_be_free": bool(row["must_be_free"]),
+              "antenna_height_m": float(row["antenna_height_m"]),
+              **{name: row[name] for name in SITE_FACTS}, "gain": float(row["gain"]),
               "gain_demand": float(row["gain_demand"]), "x": float(row.geometry.x), "y": float(row.geometry.y),
               "reason": row["reason"], "exposure_flag": flags[site_id]} for site_id, row in plan.proposed.iterrows()]
     bound = {"covered": chosen.covered, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
@@ -123,11 +135,14 @@ def _noticed(plan: Plan, table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _write_candidates(plan: Plan, path: Path) -> None:
-    """All sites in the words and columns of the master, with their status, source and preference."""
+    """All sites in the words and columns of the master, with all that the rules and the choice say of them.
+
+    ``choice_key`` is the code of ``choice_code``; secret units are rows without a place.
+    """
     ordered = plan.sites.sort_values(["status", "rank_no"], kind="stable")
     flags = site_states(plan, ordered.index)["flag"]
     table = _keyed(export_table(ordered, plan.study["notices"][:1], flags.to_dict()))
-    extra = ordered[["status", "source", "source_id", "preference", "gain_share", "tilt_radius_m"]]
+    extra = ordered[[name for name in SITE_EXTRAS if name in ordered]].rename(columns={"choice_code": "choice_key"})
     status_zh = ordered["status"].map(STATUS_ZH)
     front = {"status": extra["status"], "status_zh": status_zh, **{name: extra[name] for name in extra.columns[1:]}}
     columns = {**front, **{name: table[name] for name in table.columns if name != "geometry"}}
@@ -177,29 +192,65 @@ def _write_reach(plan: Plan, path: Path) -> None:
         gains=chosen.gains)
 
 
+def _write_opening(plan: Plan, path: Path) -> None:
+    """The opening ledger as layers; the notices of the study in every row."""
+    if plan.opening is not None:
+        write_geopackage(opening_layers(plan.opening, plan.sites, ";".join(plan.study["notices"])), path)
+
+
+def _write_public(plan: Plan, path: Path) -> None:
+    """The list that may be published, as its own file: nothing internal lies beside it."""
+    if plan.opening is not None:
+        public = plan.opening.public
+        told = {"number": "序号", "address": "基站地址", "owner": "物业所属单位", "class_zh": "场所类别"}
+        remarks = ["合成数据，不可使用"] * bool(plan.study.get("synthetic"))
+        remarks += [NO_SECRECY_LIST] * (not plan.opening.screened)
+        remark = {"备注": "；".join(remarks)} if remarks else {}
+        write_csv(public[list(told)].rename(columns=told).assign(**remark), path)
+
+
+LETTER_LIST = f"letters/{LIST}"
+
+
+def _write_letters(plan: Plan, path: Path, earlier: EarlierLetters = NOTHING) -> None:
+    """The letters beside a list of them; ``earlier``: what stands in the folder that they go to."""
+    write_letter_files(plan.letters, path, plan.letter_template, earlier)
+
+
 FILES: tuple[tuple[str, Writer], ...] = (
-    ("sites.gpkg", _write_sites), ("shp/sites.shp", _write_shp), ("candidates.gpkg", _write_candidates),
     ("coverage.tif", lambda plan, path: _write_coverage(plan, path, "after")),
-    ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")),
-    ("demand.tif", _write_demand), ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps),
-    ("areas.gpkg", _write_areas),
+    ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")), ("demand.tif", _write_demand),
+    ("sites.gpkg", _write_sites), ("shp/sites.shp", _write_shp), ("candidates.gpkg", _write_candidates),
+    ("servers.csv", _write_servers), ("gaps.gpkg", _write_gaps), ("areas.gpkg", _write_areas),
     ("villages.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, _with_facts(plan))).reset_index(), path)),
     ("zones.csv", lambda plan, path: write_csv(as_frame(_noticed(plan, plan.zones)).reset_index(), path)),
     ("exposure.csv", write_exposure_csv), ("indicators.xlsx", write_indicators), ("ledger.xlsx", write_ledger),
     ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),
+    ("ledger.gpkg", _write_opening), ("public_list.csv", _write_public), (LETTER_LIST, _write_letters),
     ("reach.npz", _write_reach), ("plan.json", _write_json),
 )
-"""Deliverables in the order in which they are written; ``plan.json`` last."""
+"""Deliverables in the order of writing: rasters, which take the most memory, first; ``plan.json`` last."""
+
+
+_OF_OPENING: tuple[Writer, ...] = (_write_opening, _write_public, _write_letters)
+
+
+def _drop_old_letters(earlier: EarlierLetters, folder: Path) -> None:
+    """Letters of an earlier run that this one did not write would be taken for valid ones; changed ones stay."""
+    now = list(pd.read_csv(folder / LIST, dtype="str")["文件"])
+    for name in earlier.dropped(now):
+        (folder / name).unlink()
 
 
 def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) -> dict[str, Path]:
-    """Write every deliverable of a plan into a folder.
+    """Write every deliverable of a plan into a folder; secret units are hidden in all of them.
 
     Parameters
     ----------
     plan : Plan
     out : Path
-        Folder; made when absent. Files of an earlier run are replaced one by one when all new ones are ready.
+        Folder; made when absent. Files of an earlier run are replaced one by one when all new ones are ready; letters
+        that were changed since are left, new ones written beside.
     extra : sequence of (file name, writer)
         Further files, written in the same way (the review map).
 
@@ -214,9 +265,19 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
         A file could not be written or did not read back; nothing in ``out`` was touched.
     """
     start = time.process_time()
+    plan = hide_secret_units(plan)
+    letters = Path(out) / Path(LETTER_LIST).parent
+    earlier = earlier_letters(letters)
 
     def write(name: str, writer: Writer, draft: Path) -> None:
+        if name == LETTER_LIST:
+            writer = partial(_write_letters, earlier=earlier)
         spent = {"write": round(time.process_time() - start, 3)}
         writer(replace(plan, timings={**plan.timings, **spent}) if name == "plan.json" else plan, draft)
 
-    return write_files(Path(out), [(name, partial(write, name, writer)) for name, writer in (*extra, *FILES)])
+    given = [(name, writer) for name, writer in FILES if plan.opening is not None or writer not in _OF_OPENING]
+    ordered = (*given[:-1], *extra, given[-1])
+    found = write_files(Path(out), [(name, partial(write, name, writer)) for name, writer in ordered])
+    if plan.opening is not None:
+        _drop_old_letters(earlier, letters)
+    return found

@@ -20,6 +20,9 @@ RSRP_STEPS, SINR_STEPS = 64.0, 16.0
 TILE = 256
 """Edge of a tile, pixels."""
 
+CACHE_MB = 32
+"""GDAL keeps so much of a file in memory as it is written; its own limit is a share of the machine's memory."""
+
 
 def coverage_bands(coverage: Coverage) -> dict[str, np.ndarray]:
     """Bands of a coverage file: what holds for the best 5G network at each pixel; then each network's probability."""
@@ -66,7 +69,7 @@ def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags:
                "crs": geobox.crs.to_wkt(), "transform": geobox.affine, "nodata": float("nan"), "tiled": True,
                "blockxsize": TILE, "blockysize": TILE, "interleave": "band"}
     draft = path.with_name(f"{path.stem}.draft.tif")
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), warnings.catch_warnings():
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False, GDAL_CACHEMAX=CACHE_MB), warnings.catch_warnings():
         warnings.simplefilter("error")
         with rasterio.open(draft, "w", **profile) as target:
             for number, (name, array) in enumerate(bands.items(), start=1):
@@ -80,7 +83,7 @@ def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags:
     draft.unlink()
     with rasterio.open(path) as read:
         for number, (name, array) in enumerate(bands.items(), start=1):
-            if not np.array_equal(read.read(number), np.asarray(array, dtype=np.float32), equal_nan=True):
+            if (read.read(number).view(np.uint32) != np.asarray(array, dtype=np.float32).view(np.uint32)).any():
                 raise ExportError(f"{path.name} 波段“{name}”读回不一致")
 
 

@@ -53,7 +53,8 @@ def check_read_back(table: gpd.GeoDataFrame, path: Path, layer: str | None = Non
         faults.append(f"写出 {len(table)} 行,读回 {len(read)} 行")
     elif not missing:
         faults += [f"字段 {name} 读回不一致" for name in names if _differs(table[name], read[name])]
-        if not shapely.equals_exact(table.geometry.to_numpy(), read.geometry.to_numpy(), 1e-6).all():
+        here, there = table.geometry.to_numpy(), read.geometry.to_numpy()
+        if not (shapely.equals_exact(here, there, 1e-6) | (shapely.is_missing(here) & shapely.is_missing(there))).all():
             faults.append("几何读回不一致")
     if table.crs is not None and (read.crs is None or read.crs.to_epsg(20) != table.crs.to_epsg(20)):
         faults.append(f"坐标系读回为 {read.crs}")

@@ -11,13 +11,16 @@ import pandas as pd
 
 WORKBOOK_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 """Options of an xlsxwriter workbook whose text stays text."""
-NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "投资估算(元)": "#,##0", "新增服务需求": "#,##0",
+NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "新增服务需求": "#,##0", "新增加权需求": "#,##0",
+                  "预计新增服务需求": "#,##0", "预计新增加权需求": "#,##0",
                   "面积(公顷)": "#,##0.0", "需求": "#,##0", "现状面积覆盖率": "0.0", "规划后面积覆盖率": "0.0",
                   "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0", "建筑高度(米)": "0.0", "水平距离(米)": "0.0",
                   "最不利点离地(米)": "0.0", "低于天线(米)": "0.0", "斜距(米)": "0.0", "功率密度(W/m²)": "0.0000",
                   "功率密度(μW/cm²)": "0.00", "限值(W/m²)": "0.0000", "占限值比例": "0.000", "全部站址占限值比例": "0.000",
                   "轴向达标距离(米)": "0.0", "轴向管理值距离(米)": "0.0", "下倾角(度)": "0.0", "发射功率(W)": "0.0"}
 """Number format by heading."""
+NO_ROWS = "没有记录"
+"""Stands under the heading of a sheet without rows."""
 MARKS: Mapping[str, Mapping[str, str]] = {"bad": {"bg_color": "#FFC7CE", "font_color": "#9C0006"},
                                           "warn": {"bg_color": "#FFEB9C", "font_color": "#9C5700"}}
 """Colours of cells that a planner must not miss; the words of the cell say the same."""
@@ -28,7 +31,7 @@ _SCREEN_WIDTH = 150.0
 
 def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
               widths: Mapping[int, float], marks: Mapping[tuple[int, int], str] | None = None,
-              pages: int = 1) -> None:
+              pages: int = 1) -> int:
     """One sheet: notes, heading, rows, frozen heading, filter, print settings.
 
     Parameters
@@ -46,6 +49,11 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
         Row and column number of a cell -> key of `MARKS`.
     pages : int
         Pages (A3, landscape) that the print is wide; where more than one, the first two columns stand on each.
+
+    Returns
+    -------
+    int
+        Row number (from 0) of the first row under the heading; it says `NO_ROWS` where there is none.
     """
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "bg_color": "#DCE6F1", "border": 1, "text_wrap": True,
@@ -70,6 +78,8 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
                 text = "" if value != value else str(value)
                 sheet.write_string(top + 1 + number, column, text, styles.of(column, mark, is_number=False))
     sheet.freeze_panes(top + 1, 0)
+    if not rows:
+        sheet.write_string(top + 1, 0, NO_ROWS, book.add_format({"font_color": "#7A4B00", "italic": True}))
     if rows:
         sheet.autofilter(top, 0, top + len(rows), len(head) - 1)
     sheet.set_landscape()
@@ -80,6 +90,12 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
         sheet.print_across()
     sheet.repeat_rows(top)
     sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
+    return top + 1
+
+
+def _usual_format(title: str) -> str:
+    """Number format of a heading that `NUMBER_FORMATS` does not know: by its unit."""
+    return "0.0" if title.endswith("(%)") else "#,##0" if title.endswith(("(元)", "(元/年)")) else ""
 
 
 class _Styles:
@@ -91,7 +107,7 @@ class _Styles:
     def of(self, column: int, mark: str, *, is_number: bool) -> Any:
         """Format of a number (by heading) or a text, with the colours of a mark."""
         title = self._head[column]
-        pattern = NUMBER_FORMATS.get(title, "0.0" if title.endswith("(%)") else "") if is_number else ""
+        pattern = NUMBER_FORMATS.get(title, _usual_format(title)) if is_number else ""
         if (pattern, mark) not in self._made:
             shape = {"num_format": pattern} if pattern else {"text_wrap": True}
             self._made[pattern, mark] = self._book.add_format({"border": 1, "valign": "top", **shape,

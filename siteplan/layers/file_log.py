@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from siteplan.errors import Problem
 from siteplan.input_ledger import InputLedger
+from siteplan.venues import VenueCatalogue, load_venues
+
+_NAMED_ROWS = 5
 
 
 class FileLog:
@@ -17,13 +20,14 @@ class FileLog:
     >>> log = FileLog("poles", "poles.csv", InputLedger())
     >>> log.rows(["2", "5"], "height_m", 8.0, "assumed", "缺杆高", "补测")
     >>> [line.row for line in log.ledger]
-    ['共 2 行']
+    ['共 2 行:2、5']
     """
 
-    def __init__(self, layer: str, file: str, ledger: InputLedger) -> None:
+    def __init__(self, layer: str, file: str, ledger: InputLedger, venues: VenueCatalogue | None = None) -> None:
         self.layer = layer
         self.file = file
         self.ledger = ledger
+        self.venues = load_venues() if venues is None else venues
         self.problems: list[Problem] = []
         self.mistakes: list[Problem] = []
 
@@ -39,9 +43,10 @@ class FileLog:
 
     def rows(self, rows: Sequence[str] | NDArray[Any], field: str, value: object, action: str, reason: str,
              remedy: str) -> None:
-        """One line for all rows that had the same thing done to them; the row itself when there is one."""
+        """One line for all rows that had the same thing done to them; the rows themselves when they are few."""
         if len(rows):
-            row = str(rows[0]) if len(rows) == 1 else f"共 {len(rows)} 行"
+            named = f":{'、'.join(map(str, rows))}" if len(rows) <= _NAMED_ROWS else ""
+            row = str(rows[0]) if len(rows) == 1 else f"共 {len(rows)} 行{named}"
             self.line(row, field, value, action, reason, remedy)
 
     def problem(self, reason: str, remedy: str, field: str = "") -> None:

@@ -36,6 +36,7 @@ from siteplan.layers.typing_rows import (
     type_rows,
 )
 from siteplan.params import LAYER_NAMES, RASTER_LAYERS, REQUIRED_PAIRS, LayerSource
+from siteplan.venues import VenueCatalogue
 
 FIRST = ("boundary", "villages", "zones")
 """Read before the others: the first of them that is there says where the study is."""
@@ -44,7 +45,7 @@ ESSENTIAL = ("boundary", "ground", "heights", "villages", "zones", "stations")
 
 
 def read_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, root: Path | str,
-                context_m: float = 3000.0) -> Layers:
+                context_m: float = 3000.0, venues: VenueCatalogue | None = None) -> Layers:
     """Read all layers of a study into its CRS, with one ledger line per refused, repaired or assumed value.
 
     Parameters
@@ -58,6 +59,8 @@ def read_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs:
         Folder that paths are relative to.
     context_m : float
         Features farther outside the boundary are refused, m.
+    venues : VenueCatalogue, optional
+        Classes that facilities are sorted into, and departments; the package's when absent.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def read_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs:
     CrsError
         `crs` is refused.
     """
-    reader, found = _read(sources, crs, Path(root), context_m)
+    reader, found = _read(sources, crs, Path(root), context_m, venues)
     if found.problems:
         mistaken = all(problem in reader.mistakes for problem in found.problems)
         others = [problem for problem in reader.problems if problem not in found.problems]
@@ -79,7 +82,7 @@ def read_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs:
 
 
 def inspect_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, root: Path | str,
-                   context_m: float = 3000.0) -> Layers:
+                   context_m: float = 3000.0, venues: VenueCatalogue | None = None) -> Layers:
     """As `read_layers`, for a look at the data: what would stop a run is in ``Layers.problems`` instead.
 
     Raises
@@ -89,12 +92,12 @@ def inspect_layers(sources: Mapping[str, LayerSource | Sequence[LayerSource]], c
     CrsError
         `crs` is refused.
     """
-    return _read(sources, crs, Path(root), context_m)[1]
+    return _read(sources, crs, Path(root), context_m, venues)[1]
 
 
 def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, root: Path, context_m: float,
-          ) -> tuple[_Reader, Layers]:
-    reader = _Reader(root)
+          venues: VenueCatalogue | None = None) -> tuple[_Reader, Layers]:
+    reader = _Reader(root, venues)
     unknown = [name for name in sources if name not in LAYER_NAMES]
     reader.problems += [Problem(name, "", "", "", "没有这个图层名", f"可用：{'、'.join(LAYER_NAMES)}") for name in unknown]
     ordered = {name: [given] if isinstance(given := sources[name], LayerSource) else list(given)
@@ -161,8 +164,9 @@ EMPTY_IS_NONE = {"stations": "工参表没有一行数据，按没有现有基�
 class _Reader:
     """Collects tables, rasters, files, lines and problems while layers are read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, venues: VenueCatalogue | None) -> None:
         self.root = root
+        self.venues = venues
         self.ledger = InputLedger()
         self.tables: dict[str, gpd.GeoDataFrame] = {}
         self.rasters: dict[str, Raster] = {}
@@ -204,7 +208,7 @@ class _Reader:
         problems: list[Problem] = []
         checks = {id(source): ColumnCheck(name, source, _names([source])) for source in sources}
         for source, path, file in _files(sources):
-            log = FileLog(name, file, self.ledger)
+            log = FileLog(name, file, self.ledger, self.venues)
             typed, encodings = [], []
             for raw in open_tables(self.root / path, source, log):
                 found = type_rows(raw, checks[id(source)].fit(raw, log), frame, log)
@@ -250,13 +254,13 @@ class _Reader:
 
     def read_raster_layer(self, name: str, sources: Sequence[LayerSource], frame: Frame) -> None:
         """Read all tiles of a raster layer that touch the study."""
-        parts, log = [], FileLog(name, _names(sources), self.ledger)
+        parts, log = [], FileLog(name, _names(sources), self.ledger, self.venues)
         if any(source.columns for source in sources):
             log.mistake("栅格图层没有列，不用 columns", "删去 columns，或换用矢量文件", "columns")
             self.problems += log.problems
             self.mistakes += log.mistakes
         for source, path, file in _files(sources):
-            log = FileLog(name, file, self.ledger)
+            log = FileLog(name, file, self.ledger, self.venues)
             found = open_raster(self.root / path, source, log, frame.box)
             self.problems += log.problems
             self.mistakes += log.mistakes
@@ -267,7 +271,7 @@ class _Reader:
                 crs = found[1].crs
                 text = "" if crs is None else crs_module.crs_name(pyproj.CRS.from_user_input(str(crs)))
                 self.files.append(InputFile(name, file, *digest(self.root / path), "", text, "", 0, 0, 0))
-        log = FileLog(name, _names(sources), self.ledger)
+        log = FileLog(name, _names(sources), self.ledger, self.venues)
         if parts:
             joined = rasters.join_rasters(parts, log)
             if joined is not None:

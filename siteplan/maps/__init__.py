@@ -1,10 +1,11 @@
-"""Review map: one HTML page of a plan that opens without a network; pictures of coverage and gaps for notebooks."""
+"""Review map: one HTML page of a plan that opens without a network; pictures for notebooks."""
 
 from siteplan.maps._gap_plots import plot_gaps
 from siteplan.maps._link_plot import plot_link
 from siteplan.maps._offline import inline_page
 from siteplan.maps._page import render_review_map, write_review_map
 from siteplan.maps._plots import chinese_fonts, plot_comparison, plot_coverage
+from siteplan.maps._preference_plot import plot_preference
 
 __all__ = ["chinese_fonts", "inline_page", "plot_comparison", "plot_coverage", "plot_gaps", "plot_link",
-           "render_review_map", "write_review_map"]
+           "plot_preference", "render_review_map", "write_review_map"]

@@ -26,6 +26,7 @@ from siteplan.maps._panel import (
 )
 from siteplan.maps._raster import draw_classes, shade_ground
 from siteplan.maps._texts import as_json, as_text
+from siteplan.secrecy import hide_secret_units
 
 if TYPE_CHECKING:
     from siteplan.plan import Plan
@@ -52,8 +53,8 @@ def render_review_map(plan: Plan) -> str:
     Returns
     -------
     str
-        The page. Text of the data is kept as data and shown as text, never as markup. The same plan gives the
-        same page.
+        The page. Text of the data is kept as data and shown as text, never as markup; secret units are left out. The
+        same plan gives the same page.
 
     Raises
     ------
@@ -66,6 +67,7 @@ def render_review_map(plan: Plan) -> str:
     >>> page.startswith("<!DOCTYPE html>")  # doctest: +SKIP
     True
     """
+    plan = hide_secret_units(plan)
     skeleton = inline_page(_draw_skeleton(), unused=UNUSED_FILES)
     title = html_text.escape(f"{as_text(plan.study.get('name'))} · 站址规划评审图", quote=True)
     here = files("siteplan.maps")

@@ -23,6 +23,7 @@ from siteplan.maps._texts import (
     rule_name,
     rule_words,
 )
+from siteplan.selection import price_sentences
 
 if TYPE_CHECKING:
     from siteplan.coverage import Coverage
@@ -59,7 +60,20 @@ def list_indicators(plan: Plan) -> list[Json]:
     rows.append({"label": "覆盖空洞", "before": _hectares(plan.gaps_before), "after": _hectares(plan.gaps_after),
                  "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"
                          f"{_gap_kinds(plan)}"})
-    return [*rows, *result_rows(plan), *result_groups(plan)]
+    return [*rows, *_free_venue_rows(plan), *result_rows(plan), *result_groups(plan)]
+
+
+def _free_venue_rows(plan: Plan) -> list[Json]:
+    """Free public venues among the proposed sites, and what favouring them costs or saves; none without such sites."""
+    proposed = plan.proposed
+    if "must_be_free" not in proposed or proposed.empty:
+        return []
+    free = int(proposed["must_be_free"].fillna(False).astype(bool).sum())
+    counts = "、".join(f"{tier['name']} {tier['macro'] + tier['micro']}" for tier in count_sites(plan))
+    price = getattr(plan.selection, "price", None)
+    told = price_sentences(price, DEMAND_UNITS.get(plan.demand_kind, ""))[0].rstrip("。") if price is not None else ""
+    return [{"label": "免费开放场所", "before": "", "after": f"{free}/{len(proposed)} 处",
+             "note": ";".join(part for part in (f"规划站址中应当免费开放的;按优先级:{counts}", told) if part)}]
 
 
 def _indoor_rows(plan: Plan) -> list[Json]:

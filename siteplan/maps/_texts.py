@@ -21,7 +21,9 @@ VERDICT_MARKS = {"pass": "✓", "fail": "✗", "not_assessable": "?"}
 KINDS = {"macro": "宏站", "micro": "微站", "indoor": "室分"}
 BUILDS = {"new": "新建", "reuse": "利旧", "share": "共址"}
 MOUNTS = {"ground_tower": "落地塔", "roof_tower": "楼面塔", "roof_pole": "楼面抱杆", "pole": "灯杆"}
-SOURCES = {"facility": "公共设施", "pole": "路灯杆", "building": "建筑物", "station": "现有基站"}
+SOURCES = {"facility": "公共设施楼顶", "ground": "公共设施场地", "pole": "公共杆体", "building": "楼宇", "station": "现有站址",
+           "sharing": "共享站址", "planned": "规划建筑", "works": "在建工程", "greenfield": "空地", "demand": "运营商需求"}
+OPENS = {"roof": "楼顶", "ground": "场地", "pole": "杆体", "room": "机房"}
 DEMAND_UNITS = {"people": "人", "floor_area_m2": "m² 建筑面积", "area_m2": "m²"}
 DEMAND_NAMES = {"people": "人口", "floor_area_m2": "建筑面积", "area_m2": "面积"}
 

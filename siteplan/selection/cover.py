@@ -35,6 +35,13 @@ class Gate(Protocol):
         """The column was chosen."""
 
 
+class Exchange(Protocol):
+    """A rule that takes another column instead of the one whose turn it is."""
+
+    def instead(self, column: int, left: np.ndarray) -> int:
+        """The column to choose: ``column`` itself or another one that is admitted; ``left`` is the uncovered weight."""
+
+
 @dataclass(frozen=True)
 class Cover:
     """Answer of :func:`max_cover`.
@@ -84,10 +91,11 @@ def checked_problem(reach: sp.spmatrix, weight: np.ndarray) -> tuple[sp.csc_matr
 
 
 def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, limit: int,
-            gate: Gate | None = None) -> tuple[list[int], list[float], np.ndarray]:
+            gate: Gate | None = None, exchange: Exchange | None = None) -> tuple[list[int], list[float], np.ndarray]:
     """Lazy greedy (Minoux 1978): at each step the admitted column of greatest score * new weight, ties to the lower.
 
     Gains only shrink as cover grows, so a stale value is an upper bound and only the top of the heap is recomputed.
+    A column that is exchanged for another one stays in the heap with what is left for it.
     """
     left = weight.copy()
     columns, start = matrix.indices, matrix.indptr
@@ -96,8 +104,11 @@ def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, li
     heapq.heapify(heap)
     chosen: list[int] = []
     gains: list[float] = []
+    taken: set[int] = set()
     while heap and len(chosen) < limit:
         _, column = heapq.heappop(heap)
+        if column in taken:
+            continue
         rows = columns[start[column]:start[column + 1]]
         gain = float(left[rows].sum())
         value = gain * score[column]
@@ -106,8 +117,14 @@ def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, li
         if heap and (-value, column) > heap[0]:
             heapq.heappush(heap, (-value, column))
             continue
+        other = column if exchange is None else exchange.instead(column, left)
+        if other != column:
+            heapq.heappush(heap, (-value, column))
+            column, rows = other, columns[start[other]:start[other + 1]]
+            gain = float(left[rows].sum())
         chosen.append(column)
         gains.append(gain)
+        taken.add(column)
         left[rows] = 0.0
         if gate is not None:
             gate.take(column)

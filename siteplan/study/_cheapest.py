@@ -5,12 +5,13 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from siteplan.coverage import reach_probability, sectors_of_sites
 from siteplan.gaps import Rule, cheapest_to_gain
 from siteplan.gaps.judging.areas import Signal, point_probability, too_small
 from siteplan.gaps.judging.verdicts import wrong_threshold
-from siteplan.grid import inside, pixel_of
+from siteplan.grid import inside, pixel_of, pixel_xy
 from siteplan.study._areas import judged_under
 from siteplan.study._places import people_of
 from siteplan.study._scene import Scene
@@ -18,6 +19,8 @@ from siteplan.study._signals import Signals, serves
 
 SAMPLES = 64
 """Uncovered pixels of a village at which candidates are tried for a rule of shares."""
+VENUE_ID = r"^(?:V-facility|G-ground):(.*)"
+"""Site ids of the two alternatives of a venue, and in them the id of the venue."""
 LINKS = ["village_id", "site_id", "gain"]
 
 
@@ -104,9 +107,29 @@ def _tried_pixels(scene: Scene, judged: pd.DataFrame, village_ids: pd.Index, pro
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
+def _near_asked(scene: Scene, tried: pd.DataFrame, candidates: gpd.GeoDataFrame) -> np.ndarray:
+    """Which candidates have an asked pixel within their range: the others are not worth their tables of path loss."""
+    x, y = pixel_xy(scene.surface.geobox, tried["row"].to_numpy(), tried["col"].to_numpy())
+    away = cKDTree(np.column_stack([x, y])).query(np.column_stack([candidates.geometry.x, candidates.geometry.y]))[0]
+    params = scene.params.coverage
+    reach = np.where(candidates["kind"] == "micro", params.micro_range_m, params.max_range_m)
+    return np.asarray(away <= reach + 2.0 * scene.surface.pixel_m)
+
+
+def _one_per_venue(helps: pd.DataFrame, candidates: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Of the roof and the land of a venue only the cheaper one that helps: they are alternatives of each other."""
+    cost = candidates.loc[candidates.index.isin(helps["site_id"]), "cost_yuan"].sort_index().sort_values(kind="stable")
+    venue = cost.index.to_series().str.extract(VENUE_ID, expand=False)
+    dearer = cost.index[(venue.notna() & venue.duplicated()).to_numpy()]
+    return helps[~helps["site_id"].isin(dearer)]
+
+
 def _helps(scene: Scene, tried: pd.DataFrame, candidates: gpd.GeoDataFrame, rule: Rule) -> pd.DataFrame:
-    """What each candidate adds to each village: ``village_id, site_id, gain``."""
+    """What each candidate adds to each village: ``village_id, site_id, gain``; one of the alternatives of a venue."""
     if candidates.empty or tried.empty:
+        return pd.DataFrame(columns=LINKS)
+    candidates = candidates[_near_asked(scene, tried, candidates)]
+    if candidates.empty:
         return pd.DataFrame(columns=LINKS)
     floor = rule.point_probability if rule.measure == "points" else scene.params.gaps.gap_probability
     params = scene.params.coverage
@@ -119,7 +142,7 @@ def _helps(scene: Scene, tried: pd.DataFrame, candidates: gpd.GeoDataFrame, rule
     helps = pd.DataFrame({"village_id": tried["village_id"].to_numpy()[served.row],
                           "site_id": np.asarray(reach.site_ids, dtype=object)[served.col],
                           "gain": tried["gain"].to_numpy()[served.row]})
-    return helps.groupby(["village_id", "site_id"], as_index=False)["gain"].sum()
+    return _one_per_venue(helps.groupby(["village_id", "site_id"], as_index=False)["gain"].sum(), candidates)
 
 
 def _wanted_of(targets: pd.DataFrame, rule: Rule) -> pd.DataFrame:
@@ -148,7 +171,8 @@ def cheapest_villages(scene: Scene, signals: Signals, targets: pd.DataFrame, sit
     """Failing villages that candidates gain at least cost, for each target and area under a rule that lacks some.
 
     Gains are counted at the uncovered points of the rule, or at up to 64 uncovered pixels of each village. Villages
-    that no site can gain, because their points or too much of their land is unknown, are left out.
+    that no site can gain, because their points or too much of their land is unknown, are left out. Of the roof and the
+    land of one venue only the cheaper is tried.
 
     Parameters
     ----------

@@ -22,13 +22,13 @@ def context_m(params: StudyParams) -> float:
 def read_layers(study: Study) -> Layers:
     """Read, project and check every layer the study names (see :func:`siteplan.layers.read_layers`)."""
     params = study.params
-    return read_sources(params.layers, params.study.crs, study.root, context_m(params))
+    return read_sources(params.layers, params.study.crs, study.root, context_m(params), study.venues)
 
 
 def check_layers(study: Study) -> Layers:
     """As `read_layers`; what would stop a run stands in ``Layers.problems`` instead of being raised."""
     params = study.params
-    return inspect_layers(params.layers, params.study.crs, study.root, context_m(params))
+    return inspect_layers(params.layers, params.study.crs, study.root, context_m(params), study.venues)
 
 
 def file_facts(layers: Layers) -> tuple[Mapping[str, Any], ...]:

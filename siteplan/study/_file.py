@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from siteplan.coverage import Calibration, Equipment, load_equipment
 from siteplan.coverage._antennas import SsbBeam
-from siteplan.errors import Problem, StudyError
+from siteplan.errors import ExportError, Problem, StudyError
+from siteplan.export import check_template, read_template
 from siteplan.layers.where import nearest_field, override_keys
 from siteplan.params import (
     LAYER_NAMES,
@@ -28,6 +29,10 @@ from siteplan.study._calibration import check_calibration
 from siteplan.study._entries import entry_problems
 from siteplan.study._equipment import check_equipment, entry_keys
 from siteplan.study._faults import syntax_fault
+from siteplan.study._site_rules import site_rule_problems
+from siteplan.study._site_tables import site_table_problems
+from siteplan.study._venues import venue_problems
+from siteplan.venues import VenueCatalogue, load_venues, venues_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Study:
         Bands, antennas and site types: the package's with what ``[equipment]`` adds and changes.
     calibration : Calibration or None
         The model that ``coverage.calibration`` names.
+    venues : VenueCatalogue
+        Venue classes, departments and tiers under the study's profile, with what ``[venues]`` changes.
+    letter_template : bytes or None
+        The city's own template of the letters that ``opening.letter_template`` names.
     """
 
     params: StudyParams
@@ -55,6 +64,8 @@ class Study:
     sha256: str
     equipment: Equipment = field(default_factory=load_equipment)
     calibration: Calibration | None = None
+    venues: VenueCatalogue = field(default_factory=load_venues)
+    letter_template: bytes | None = None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Study:
@@ -81,7 +92,10 @@ class Study:
             raise _one_problem(file, "", "括号嵌套太深", "这不像研究文件,核对路径") from error
         root = file.resolve().parent
         params, equipment, calibration = _checked_params(raw, file.name, root)
-        return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration)
+        asked = params.venues
+        venues = venues_of(asked.profile, asked.classes, asked.tiers, asked.departments, tuple(params.candidates.costs))
+        return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration, venues,
+                   read_template(root / asked_letter) if (asked_letter := params.opening.letter_template) else None)
 
 
 def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError:
@@ -92,7 +106,9 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
                     ) -> tuple[StudyParams, Equipment, Calibration | None]:
     """Settings, equipment and calibration from the parsed TOML; StudyError with every problem."""
     layers = raw.get("layers", {})
-    problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file)]
+    problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file),
+                *venue_problems(raw, file), *site_rule_problems(raw, file), *site_table_problems(raw, file),
+                *_letter_problems(raw, root, file)]
     equipment, more = _checked_equipment(raw.get("equipment", {}), file, root)
     problems += more
     named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
@@ -108,6 +124,17 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
     if problems or params is None or equipment is None:
         raise StudyError("研究文件不能使用:", problems)
     return params, equipment, calibration
+
+
+def _letter_problems(raw: Mapping[str, Any], root: Path, file: str) -> Iterator[Problem]:
+    """What is wrong with the city's own template of the letters."""
+    opening = raw.get("opening")
+    named = opening.get("letter_template") if isinstance(opening, Mapping) else None
+    if isinstance(named, str) and named.strip():
+        try:
+            check_template(root / named)
+        except ExportError as error:
+            yield Problem("study", file, "", "opening.letter_template", str(error), "核对模板,或去掉这个键用自带模板")
 
 
 def _checked_equipment(table: object, file: str, root: Path) -> tuple[Equipment | None, list[Problem]]:

@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplan.candidates.refuse import inside_polygons
+from siteplan.candidates.rules.refuse import inside_polygons
 from siteplan.gaps import (
     building_duty,
     complaint_rates,
@@ -36,7 +36,6 @@ from siteplan.study._signals import Signals
 from siteplan.study._stages import State
 from siteplan.study._stations import stations_of
 from siteplan.study._targets import judged_areas, target_table
-from siteplan.venues import load_venues
 
 RULE_4G = "village_4g_2018"
 MINOR_USES = ("residential", "industrial", "other")
@@ -126,7 +125,7 @@ def _venues(scene: Scene, before: State, after: State) -> pd.DataFrame:
     venues = venues[venues["inside"].fillna(True).astype(bool) & venues.geometry.notna()]
     if venues.empty:
         return pd.DataFrame()
-    least, classes = scene.params.gaps.gap_probability, load_venues().classes
+    least, classes = scene.params.gaps.gap_probability, scene.venues.classes
     columns = {"total": pd.Series(1, index=venues.index)}
     for state, found in (("before", before), ("after", after)):
         p = point_probability(venues, found.signals.coverage.any_5g().probability, scene.demand)

@@ -71,7 +71,7 @@ def _places(scene: Scene, signals: Signals) -> GapPlaces:
     points = pd.concat([rule_points(scene)[["geometry"]], zone_points(scene)[["geometry"]]])
     return GapPlaces(
         serving_sites(scene, "5G", signals.sites), tables["villages"], tables["zones"], tables["towns"],
-        tables["facilities"], told, gpd.GeoDataFrame(points, crs=scene.crs))
+        tables["facilities"], told, gpd.GeoDataFrame(points, crs=scene.crs), scene.venues)
 
 
 def _per_person(scene: Scene) -> float:

@@ -148,7 +148,7 @@ def _tell_absent(layers: Layers, ledger: InputLedger) -> None:
             ledger.add(names[0], "", "", "", "", "note", effect, f"需要时增加 [layers.{names[0]}]")
 
 
-UNUSED = ("clutter", "works", "power", "demands", "decisions", "measurements")
+UNUSED = ("clutter", "measurements")
 """Layers that are read and checked, but do not change a plan in this version."""
 
 

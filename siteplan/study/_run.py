@@ -57,7 +57,7 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
     with _stage("ingest", timings, progress):
         layers = read_layers(study)
     with _stage("surface", timings, progress):
-        scene = build_scene(study.params, layers, study.equipment, study.calibration)
+        scene = build_scene(study.params, layers, study.equipment, study.calibration, study.venues)
         del layers  # the scene holds what is needed; the rest need not stay in memory
     with _stage("coverage", timings, progress):
         before = cover_existing(scene)

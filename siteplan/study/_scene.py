@@ -13,6 +13,7 @@ import pandas as pd
 from siteplan.coverage import Calibration, Equipment, below_roof, on_grid, sectors_of_stations
 from siteplan.coverage._equipment import equipment_of
 from siteplan.coverage._sectors import antenna_names
+from siteplan.decisions import Decisions, read_decisions
 from siteplan.errors import LayerError, Problem
 from siteplan.gaps import AreaPixels, Demand, Rule, area_pixels, build_demand, people_points, rule_named, rules_of
 from siteplan.grid import study_geobox
@@ -25,6 +26,7 @@ from siteplan.study._networks import tell_new_networks
 from siteplan.study._notes import tell_area_faults, tell_masts, tell_notes, tell_people, tell_validity
 from siteplan.study._places import place_pixels, tell_unplaced, with_places
 from siteplan.surface import Surface, build_surface
+from siteplan.venues import VenueCatalogue, load_venues
 
 AREA_LAYERS = ("villages", "zones")
 ROOF_CLEARANCE_M = 3.0
@@ -68,6 +70,9 @@ class Scene:
         Pixel fractions of ``villages``, ``zones``, the whole ``boundary``, and of ``counties`` and ``towns`` where they
         are known.
     crs : str
+    venues : VenueCatalogue
+    decisions : Decisions
+        What owners and meetings said of sites.
     """
 
     params: StudyParams
@@ -86,6 +91,8 @@ class Scene:
     inputs: tuple[Mapping[str, Any], ...]
     pixels: Mapping[str, AreaPixels]
     crs: str
+    venues: VenueCatalogue
+    decisions: Decisions
 
 
 def _boundary_of(tables: Mapping[str, gpd.GeoDataFrame], ledger: InputLedger) -> gpd.GeoDataFrame:
@@ -197,7 +204,7 @@ def _area_rules(params: GapParams, tables: Mapping[str, gpd.GeoDataFrame], rules
 
 
 def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None = None,
-                calibration: Calibration | None = None) -> Scene:
+                calibration: Calibration | None = None, venues: VenueCatalogue | None = None) -> Scene:
     """Grid, surface, demand and sectors of a study from its layers.
 
     Parameters
@@ -208,6 +215,8 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
         ``Study.equipment``; made of the settings when absent, which does for studies without measured patterns.
     calibration : Calibration, optional
         ``Study.calibration``.
+    venues : VenueCatalogue, optional
+        ``Study.venues``; the package's when absent.
 
     Raises
     ------
@@ -256,4 +265,5 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     tell_validity(surface, sectors, table, params.coverage, ledger, used)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
                  table, used, rules, known, _area_rules(params.gaps, tables, rules, ledger), ledger,
-                 file_facts(layers), pixels, str(layers.crs))
+                 file_facts(layers), pixels, str(layers.crs), load_venues() if venues is None else venues,
+                 read_decisions(tables["decisions"], ledger))

@@ -33,7 +33,7 @@ def proposed_sectors(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFra
     proposed = None if sites is None else sites[sites["status"] == "proposed"].sort_index()
     if proposed is None or proposed.empty:
         return scene.sectors.iloc[:0]
-    return sectors_of_sites(proposed, scene.equipment, serves(scene))
+    return sectors_of_sites(proposed, scene.equipment, None)
 
 
 def all_sectors(scene: Scene, sites: gpd.GeoDataFrame | None) -> pd.DataFrame:

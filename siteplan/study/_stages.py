@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -25,14 +25,20 @@ from siteplan.coverage._predict import occurring_networks
 from siteplan.coverage._sensitive import exposure_of
 from siteplan.gaps import LineResults, complaint_weight, count_verdicts, gap_mask
 from siteplan.grid import inside, pixel_of, rasterize
-from siteplan.selection import Selection, demand_weight, gather_demand, mark_proposed, select_sites
+from siteplan.selection import (
+    Selection,
+    compare_preference,
+    demand_weight,
+    gather_demand,
+    mark_proposed,
+    select_sites,
+)
 from siteplan.study._areas import count_layer, judge_layer
 from siteplan.study._gaps import find_scene_gaps, judge_lines, rule_points, tell_skipped, zone_points
 from siteplan.study._places import LEVELS
 from siteplan.study._ranking import place_indicators
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.study._signals import Signals, proposed_sectors, serves
-from siteplan.venues import load_venues
 
 
 @dataclass(frozen=True)
@@ -129,13 +135,18 @@ def assess_state(scene: Scene, coverage: Coverage, sites: gpd.GeoDataFrame | Non
                  lines, places, indicators)
 
 
+def candidate_context(scene: Scene, gap: np.ndarray) -> CandidateContext:
+    """What candidates are made from; ``gap`` (rows, cols) are the pixels that are not covered today."""
+    return CandidateContext(
+        scene.tables, scene.boundary, scene.surface, gap, scene.venues, scene.equipment, scene.params.candidates,
+        scene.ledger, scene.params.study.as_of, exposure_of(scene.params.exposure, scene.equipment), scene.decisions)
+
+
 def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
     """The sites table: existing, candidate and refused."""
     probability = _probability(before)
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, scene.params.gaps.gap_probability)
-    return propose_sites(CandidateContext(scene.tables, scene.boundary, scene.surface, gap, load_venues(),
-                                          scene.equipment, scene.params.candidates, scene.ledger,
-                                          scene.params.study.as_of))
+    return propose_sites(candidate_context(scene, gap))
 
 
 def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
@@ -154,8 +165,19 @@ def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
     return np.where(gap, weight + told, 0.0)
 
 
+def _chosen_from(candidates: gpd.GeoDataFrame) -> pd.DataFrame:
+    """What the selection asks of candidates: one venue's roof and land are alternatives of each other."""
+    asked = ["cost_yuan", "capex_yuan", "yearly_yuan", "preference", "tier", "must_open", "must_be_free",
+             "spacing_m"]
+    venue = np.where(candidates["source"].isin(["facility", "ground"]), candidates["source_id"], "")
+    return pd.DataFrame(candidates[asked]).assign(venue=venue, x=candidates.geometry.x, y=candidates.geometry.y)
+
+
 def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
-    """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in."""
+    """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in.
+
+    ``Selection.price`` tells what it costs or saves that free venues are favoured.
+    """
     probability = _probability(before)
     gaps = scene.params.gaps
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, gaps.gap_probability)
@@ -167,10 +189,11 @@ def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> 
                               floor=gaps.gap_probability, equipment=scene.equipment, calibration=scene.calibration)
     served = (reach.matrix >= gaps.gap_probability).tocsc()
     candidates = candidates.loc[list(reach.site_ids)]
-    points = pd.DataFrame({"x": candidates.geometry.x, "y": candidates.geometry.y})
-    selection = select_sites(pd.DataFrame(candidates[["cost_yuan", "preference"]]).join(points), served, cells.weight,
-                             scene.params.selection)
-    return selection, mark_proposed(sites, selection, cells.demand, scene.demand.kind, serves(scene))
+    asked = _chosen_from(candidates)
+    selection = select_sites(asked, served, cells.weight, scene.params.selection)
+    price = compare_preference(asked, served, cells.weight, cells.demand, scene.params.selection)
+    marked = mark_proposed(sites, selection, cells.demand, scene.demand.kind, serves(scene))
+    return replace(selection, price=price), marked
 
 
 def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:

@@ -48,7 +48,7 @@ def stations_of(scene: Scene, sites: gpd.GeoDataFrame | None) -> gpd.GeoDataFram
     found = _existing(scene.tables["stations"])
     if sites is not None and (sites["status"] == "proposed").any():
         new = sites[sites["status"] == "proposed"]
-        reused = (new["source"] == "station").to_numpy()
+        reused = new["source"].isin(["station", "sharing"]).to_numpy(dtype=bool)
         planned = gpd.GeoDataFrame({
             "site": np.where(reused, new["source_id"].astype("str"), new.index.astype("str")),
             "network": new["networks"].astype("str").to_numpy(),

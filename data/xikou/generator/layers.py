@@ -18,6 +18,8 @@ from .streets import RAILWAY
 from .terrain import LAKE, RIVERS
 from .villages import COUNTIES, TOWNS, county_of
 
+CONTROL_M = {"电力走廊": 20.0, "文物保护": 0.0}
+
 
 def _frame(columns: Mapping[str, Sequence[object]], shapes: Sequence[shapely.Geometry], crs: str = CRS) -> gpd.GeoDataFrame:
     table = gpd.GeoDataFrame(columns, geometry=to_grid(np.array(shapes, dtype=object)), crs=CRS)
@@ -90,7 +92,8 @@ def planning_layers(city: City) -> dict[str, gpd.GeoDataFrame]:
         "parcels": _frame({"地块编号": codes, "用地性质代码": [CODES[p.use] for p in city.parcels]},
                           [p.polygon.simplify(0.4) for p in city.parcels]),
         "restricted": _frame({"编号": [f"XZ{k + 1:02d}" for k in range(len(restricted))],
-                              "名称": [r[0] for r in restricted], "限制类型": [r[1] for r in restricted]},
+                              "名称": [r[0] for r in restricted], "限制类型": [r[1] for r in restricted],
+                              "控制距离": [CONTROL_M.get(r[1]) for r in restricted]},
                              [r[2] for r in restricted]),
         "works": _frame({"工程编号": [w[0] for w in works], "工程名称": [w[1] for w in works], "工程类型": [w[2] for w in works],
                          "计划开工": [w[3] for w in works], "计划完工": [w[4] for w in works]}, [w[5] for w in works]),

@@ -283,7 +283,7 @@ def road_works(city: City) -> list[tuple[str, str, str, str, str, shapely.LineSt
         road = pool[int(j)]
         start = float(rng.uniform(0.0, road.line.length * 0.4))
         line = shapely.ops.substring(road.line, start, min(road.line.length, start + float(rng.uniform(350.0, 1500.0))))
-        begin = np.datetime64("2024-07-15") + int(rng.integers(0, 480))
+        begin = np.datetime64("2026-02-15") + int(rng.integers(0, 480))
         end = begin + int(rng.integers(60, 330))
         kind = kinds[k % len(kinds)]
         out.append((f"GC{k + 1:03d}", f"{road.name}{kind}工程", kind, str(begin), str(end), line))

@@ -34,6 +34,7 @@ from siteplan.gaps.people.complaints import check_crs
 from siteplan.gaps.people.demand import Demand
 from siteplan.grid import inside, pixel_of, pixel_size_m, pixel_xy
 from siteplan.params import GapParams, SelectionParams
+from siteplan.venues import VenueCatalogue
 
 GAP_TYPE_ZH: Mapping[str, str] = MappingProxyType({"populated": "聚居", "land": "零散土地", "indoor": "仅室内"})
 SHARES = ("share_no_site", "share_terrain", "share_buildings", "share_weak")
@@ -63,6 +64,8 @@ class GapPlaces:
         Layer of public facilities, for the nearest venue that must be opened.
     complaints, key_points : GeoDataFrame or None
         Points that add weight; rows without a geometry are passed over.
+    catalogue : VenueCatalogue or None
+        Tells which facilities must be opened; the package's when None.
     """
 
     sites: gpd.GeoDataFrame | None = None
@@ -72,6 +75,7 @@ class GapPlaces:
     facilities: gpd.GeoDataFrame | None = None
     complaints: gpd.GeoDataFrame | None = None
     key_points: gpd.GeoDataFrame | None = None
+    catalogue: VenueCatalogue | None = None
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def _find(mask: NDArray[np.bool_], demand: Demand, params: GapParams, places: Ga
     if mask.shape != tuple(geobox.shape) or per_person <= 0 or point_people < 0:
         raise ModelError("a gap mask has the shape of its grid, and weights are positive")
     for table in vars(places).values():
-        if table is not None and len(table):
+        if isinstance(table, gpd.GeoDataFrame) and len(table):
             check_crs(table, geobox)
     complaints, key_points = (_points_in(mask, geobox, table) for table in (places.complaints, places.key_points))
     extra = ExtraWeight(np.r_[complaints[0], key_points[0]], np.r_[complaints[1], key_points[1]],
@@ -290,5 +294,6 @@ def _describe(ranked: pd.DataFrame, polygons: NDArray[np.object_], geobox: GeoBo
                          reason=pd.Series(INDOOR_ZH if indoor else UNEXPLAINED_ZH, index=ids, dtype="str"))
     for column, areas in (("villages", places.villages), ("zones", places.zones)):
         table[column] = names_touched(table.geometry, areas) if areas is not None else pd.Series("", ids, dtype="str")
-    return table.join([nearest_sites(xy, places.sites, ids), nearest_venues(xy, places.facilities, ids),
-                       towns_around(xy, places.towns, ids)])[list(GAP_COLUMNS)]
+    venues = nearest_venues(xy, places.facilities, ids, places.catalogue)
+    towns = towns_around(xy, places.towns, ids)
+    return table.join([nearest_sites(xy, places.sites, ids), venues, towns])[list(GAP_COLUMNS)]

@@ -8,7 +8,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from siteplan.venues import load_venues
+from siteplan.venues import VenueCatalogue, load_venues
 
 SLACK_M = 0.01
 """Areas that overlap a gap by less only touch it."""
@@ -74,12 +74,12 @@ def nearest_of(xy: NDArray[np.float64], table: gpd.GeoDataFrame) -> tuple[NDArra
     return rows, distance
 
 
-def public_venues(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def public_venues(facilities: gpd.GeoDataFrame, catalogue: VenueCatalogue | None = None) -> gpd.GeoDataFrame:
     """Facilities that must be opened to base stations or be free of charge, by their class, and that take a site.
 
     What lies outside of the boundary (``inside`` False) is left out.
     """
-    classes = load_venues().classes
+    classes = (load_venues() if catalogue is None else catalogue).classes
     wanted = {name for name, entry in classes.items()
               if (entry.must_open or entry.must_be_free) and entry.takes_site}
     chosen = facilities["venue_class"].isin(wanted)
@@ -98,11 +98,12 @@ def nearest_sites(xy: NDArray[np.float64], sites: gpd.GeoDataFrame | None, index
     return out
 
 
-def nearest_venues(xy: NDArray[np.float64], facilities: gpd.GeoDataFrame | None, index: pd.Index) -> pd.DataFrame:
+def nearest_venues(xy: NDArray[np.float64], facilities: gpd.GeoDataFrame | None, index: pd.Index,
+                   catalogue: VenueCatalogue | None = None) -> pd.DataFrame:
     """``nearest_venue, venue_name, venue_distance_m``: the nearest of :func:`public_venues`."""
     out = pd.DataFrame({"nearest_venue": pd.Series("", index=index, dtype="str"),
                         "venue_name": pd.Series("", index=index, dtype="str"), "venue_distance_m": np.nan}, index=index)
-    venues = None if facilities is None else public_venues(facilities)
+    venues = None if facilities is None else public_venues(facilities, catalogue)
     if venues is None or venues.empty:
         return out
     rows, distance = nearest_of(xy, venues)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from siteplan.layers.file_log import FileLog
 from siteplan.layers.formats.raw_table import RawTable
 from siteplan.layers.kinds.buildings import plain_storeys
-from siteplan.venues import OTHER, VenueGuess, classify_venue, department_of, is_department, load_venues
+from siteplan.venues import OTHER, VenueGuess, classify_venue, department_of, is_department
 
 NAMES = ("facilities",)
 ADDED = {"venue_class": "str", "class_rule": "str", "class_confidence": "float64", "department_source": "str"}
@@ -41,9 +41,9 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
     """Class every venue, name the unnamed after their class, fill the department from the class."""
     del shapes
     rows = table["source_row"].to_numpy(dtype=object)
-    venues = load_venues()
+    venues = log.venues
     types, names = table["venue_type"].fillna(""), table["name"].fillna("")
-    guesses = [classify_venue(kind, name) for kind, name in zip(types, names, strict=True)]
+    guesses = [classify_venue(kind, name, venues) for kind, name in zip(types, names, strict=True)]
     venue_class = pd.Series([guess.venue_class for guess in guesses], index=table.index, dtype="str")
     rule = pd.Series([guess.rule for guess in guesses], index=table.index, dtype="str")
     confidence = pd.Series([guess.confidence for guess in guesses], index=table.index, dtype="float64")
@@ -54,9 +54,11 @@ def complete(table: pd.DataFrame, shapes: NDArray[np.object_], log: FileLog) -> 
         log.rows(rows[unnamed & (called == text).to_numpy()], "name", text, "assumed", "没有名称，用类别代替", "补填名称")
     given = table["department"].notna().to_numpy()
     from_class = venue_class.map({name: venues.department_name(name) for name in venues.classes})
-    department = table["department"].map(department_of, na_action="ignore").where(given, from_class).astype("str")
+    department = table["department"].map(lambda text: department_of(text, venues), na_action="ignore").where(
+        given, from_class).astype("str")
     log.rows(rows[~given], "department", "", "assumed", "没有主管部门，按设施类别对应（venues.toml）", "有明确主管部门时补填")
     _tell_owners(table, venue_class, rows, log)
+    _tell_departments(table["department"], rows, log)
     source = pd.Series(np.where(given, "given", "class"), index=table.index, dtype="str")
     out = table.assign(name=table["name"].fillna(called), venue_class=venue_class, class_rule=rule,
                        class_confidence=confidence, department=department, department_source=source)
@@ -88,16 +90,21 @@ def _tell_owners(table: pd.DataFrame, classes: pd.Series, rows: NDArray[np.objec
     """
     owner = table["owner"]
     log.rows(rows[owner.isna().to_numpy()], "owner", "", "note", "没有权属单位，开放台账中标为待核实", "补填权属单位")
-    authority = {name for name, entry in load_venues().classes.items() if entry.must_be_free}
-    mixed = np.array([isinstance(text, str) and is_department(text) and kind not in authority
+    authority = {name for name, entry in log.venues.classes.items() if entry.must_be_free}
+    mixed = np.array([isinstance(text, str) and is_department(text, log.venues) and kind not in authority
                       for text, kind in zip(owner, classes, strict=True)], dtype=bool)
     log.rows(rows[mixed], "owner", "、".join(sorted(set(owner[mixed]))[:_FEW_NAMES]), "note",
              "权属单位写的像是主管部门，照原样保留，不当作主管部门", "权属单位填产权人，主管部门另填一列")
-    strange = [isinstance(text, str) and department_of(text) not in _department_names() for text in table["department"]]
-    for text in sorted(set(table["department"][strange])):
-        log.rows(rows[np.array(strange) & (table["department"] == text).to_numpy()], "department", text, "note",
-                 "主管部门不在部门表（venues.toml）中，照原样保留", "核对是否把权属单位写成了主管部门")
 
 
-def _department_names() -> set[str]:
-    return {department.zh for department in load_venues().departments.values()}
+def _tell_departments(given: pd.Series, rows: NDArray[np.object_], log: FileLog) -> None:
+    """One line for each name that is not in the table, or is replaced by the table's; a place before it is neither."""
+    departments = {entry.zh for entry in log.venues.departments.values()}
+    for text in sorted(set(given.dropna())):
+        name, mine = department_of(text, log.venues), rows[(given == text).fillna(False).to_numpy(dtype=bool)]
+        if name not in departments:
+            log.rows(mine, "department", text, "note", "主管部门不在部门表（venues.toml）中，照原样保留",
+                     "核对是否把权属单位写成了主管部门")
+        elif not text.strip().endswith(name):
+            log.rows(mine, "department", text, "assumed", f"主管部门按部门表（venues.toml）记作“{name}”",
+                     "本地部门设置不同的，在 venues.toml 的部门表中修改")

@@ -1,9 +1,8 @@
-"""Venue classes, departments and tiers as data (``tables/venues.toml``), and the rule that classes a venue."""
+"""How a venue is read: its class from tags, codes, type words and name; the department that a text names."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from siteplan.tables import read_table
+from siteplan.venues._catalogue import VenueCatalogue, plain
+from siteplan.venues._load import load_venues
 
 OTHER = "other"
 """The class of a venue that no rule fits."""
@@ -18,6 +19,9 @@ _CODE = re.compile(r"\d{4,6}")
 _OSM_TAG = re.compile(r"[a-z_:]+=[^;]+")
 _BRACKET = re.compile(r"\(([^()]*)\)")
 _COMPANY = re.compile(r"(?:股份)?(?:有限)?(?:责任)?公司.*$")
+_GOVERNMENT = re.compile(r"(?:政府|[镇乡]|街道(?:办|办事处)?)$")
+_SPORT = "体育"
+"""Word that names of other departments take on as well (文化体育局): alone it counts least."""
 _TRAILING = " -·—_、,，;；"
 
 
@@ -49,96 +53,6 @@ class _Hit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class VenueClass:
-    """One class of venues; see the head of ``tables/venues.toml`` for the meaning of the fields."""
-
-    id: str
-    zh: str
-    words: tuple[str, ...]
-    osm: tuple[str, ...]
-    gaode: tuple[str, ...]
-    must_open: bool
-    must_be_free: bool
-    department: str
-    tier: int
-    mount: str
-    default_roof_height_m: float
-    takes_site: bool = True
-    types: tuple[str, ...] = ()
-    family: str = ""
-
-
-@dataclass(frozen=True)
-class Department:
-    """A supervising department: ``in_group`` = one of the 15 members of the coordination group."""
-
-    code: str
-    zh: str
-    in_group: bool
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Tier:
-    """A rank of preference; ``preference`` multiplies the gain of a candidate (editable default)."""
-
-    number: int
-    zh: str
-    preference: float
-
-
-@dataclass(frozen=True)
-class VenueCatalogue:
-    """The whole table: ``classes`` and ``departments`` by id, ``tiers`` by number.
-
-    ``building_use`` gives the class of a building by its normalised use.
-    """
-
-    classes: Mapping[str, VenueClass]
-    departments: Mapping[str, Department]
-    tiers: Mapping[int, Tier]
-    building_use: Mapping[str, str]
-
-    def department_name(self, class_id: str) -> str:
-        """Chinese name of the department that answers for a class."""
-        return self.departments[self.classes[class_id].department].zh
-
-
-@lru_cache(maxsize=1)
-def load_venues() -> VenueCatalogue:
-    """Read the venue table shipped with the package.
-
-    Returns
-    -------
-    VenueCatalogue
-
-    Examples
-    --------
-    >>> venues = load_venues()
-    >>> venues.classes["school"].must_open, venues.classes["school"].must_be_free
-    (True, False)
-    >>> venues.department_name("school"), venues.tiers[1].zh
-    ('教育和体育局', '免费开放公共场所')
-    """
-    data = read_table("venues")
-    classes = {key: VenueClass(
-        id=key, zh=entry["zh"], words=tuple(entry["words"]), osm=tuple(entry["osm"]), gaode=tuple(entry["gaode"]),
-        must_open=entry["must_open"], must_be_free=entry["must_be_free"], department=entry["department"],
-        tier=entry["tier"], mount=entry["mount"], default_roof_height_m=float(entry["default_roof_height_m"]),
-        takes_site=entry.get("takes_site", True), types=tuple(entry.get("types", ())), family=entry.get("family", ""))
-        for key, entry in data["classes"].items()}
-    departments = {key: Department(key, entry["zh"], entry["in_group"], tuple(entry["words"]))
-                   for key, entry in data["departments"].items()}
-    tiers = {int(key): Tier(int(key), entry["zh"], float(entry["preference"])) for key, entry in data["tiers"].items()}
-    return VenueCatalogue(MappingProxyType(classes), MappingProxyType(departments), MappingProxyType(tiers),
-                          MappingProxyType(dict(data["building_use"])))
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-@dataclass(frozen=True)
 class _Rules:
     osm: Mapping[str, str]
     gaode: Sequence[tuple[str, str]]
@@ -149,34 +63,33 @@ class _Rules:
     confidence: Mapping[str, float]
 
 
-@lru_cache(maxsize=1)
-def _rules() -> _Rules:
+@lru_cache(maxsize=16)
+def _rules(catalogue: VenueCatalogue) -> _Rules:
     data = read_table("venues")
-    classes = list(load_venues().classes.values())
+    classes = list(catalogue.classes.values())
     words: dict[str, list[tuple[int, str, str]]] = {}
-    every = [(_plain(word), venue.id) for venue in classes for word in venue.words]
+    every = [(plain(word), venue.id) for venue in classes for word in venue.words]
     for number, (word, name) in enumerate(every):
         words.setdefault(word[0], []).append((number, word, name))
     return _Rules(
         osm={tag: venue.id for venue in reversed(classes) for tag in venue.osm},
         gaode=sorted(((code, venue.id) for venue in classes for code in venue.gaode), key=lambda pair: -len(pair[0])),
-        types={_plain(word): venue.id for venue in classes for word in venue.types},
+        types={plain(word): venue.id for venue in classes for word in venue.types},
         words=MappingProxyType(words),
         naming=MappingProxyType(data["naming"]), confidence=MappingProxyType(data["confidence"]))
 
 
-def _last_word(plain: str) -> tuple[int, str, str] | None:
-    """Where the word ends that ends last in the text (the longer on a tie), the word, its class.
+def _last_word(text: str, rules: _Rules) -> tuple[int, str, str] | None:
+    """Where the word ends that ends last in a plain text (the longer on a tie), the word, its class.
 
     Words of the list ``weak`` count only where there is no other; words that are part of a place name do not count.
     """
-    rules = _rules()
     hits = []
-    for _, word, venue in sorted(entry for letter in set(plain) for entry in rules.words.get(letter, ())):
-        start = plain.rfind(word)
-        while start >= 0 and plain[start + len(word):start + len(word) + 1] in rules.naming["roads"] and (
-                start + len(word) < len(plain)):
-            start = plain.rfind(word, 0, start + len(word) - 1)
+    for _, word, venue in sorted(entry for letter in set(text) for entry in rules.words.get(letter, ())):
+        start = text.rfind(word)
+        while start >= 0 and text[start + len(word):start + len(word) + 1] in rules.naming["roads"] and (
+                start + len(word) < len(text)):
+            start = text.rfind(word, 0, start + len(word) - 1)
         if start >= 0:
             hits.append((word not in rules.naming["weak"], start + len(word), len(word), word, venue))
     if not hits:
@@ -185,42 +98,41 @@ def _last_word(plain: str) -> tuple[int, str, str] | None:
     return best[1], best[3], best[4]
 
 
-def _hit(plain: str) -> _Hit | None:
-    found = _last_word(plain)
+def _hit(text: str, rules: _Rules) -> _Hit | None:
+    found = _last_word(text, rules)
     if found is None:
         return None
     end, word, venue = found
-    company = _COMPANY.search(plain)
-    if company and end <= company.start() and end < len(plain):
+    company = _COMPANY.search(text)
+    if company and end <= company.start() and end < len(text):
         if end < company.start():
             return _Hit("office", "name:公司", "name_end")
         return _Hit(venue, f"name:{word}", "name_inside")
-    if word in _rules().naming["weak"]:
+    if word in rules.naming["weak"]:
         return _Hit(venue, f"name:{word}", "weak")
-    return _Hit(venue, f"name:{word}", "name_end" if end == len(plain) else "name_inside")
+    return _Hit(venue, f"name:{word}", "name_end" if end == len(text) else "name_inside")
 
 
-def _class_of_name(name: str) -> _Hit | None:
+def _class_of_name(name: str, rules: _Rules) -> _Hit | None:
     """Class that a name speaks for; what stands in brackets counts last, but for stops and car parks."""
-    plain = _plain(name)
-    inside = _BRACKET.findall(plain)
-    base = _BRACKET.sub("", plain).strip(_TRAILING)
-    for text in inside:
-        if text.endswith(tuple(_rules().naming["brackets"])):
-            return _hit(text)
-    found = _hit(base)
+    text = plain(name)
+    inside = _BRACKET.findall(text)
+    base = _BRACKET.sub("", text).strip(_TRAILING)
+    for part in inside:
+        if part.endswith(tuple(rules.naming["brackets"])):
+            return _hit(part, rules)
+    found = _hit(base, rules)
     if found is not None:
         return found
-    for text in inside:
-        found = _hit(text.strip(_TRAILING))
+    for part in inside:
+        found = _hit(part.strip(_TRAILING), rules)
         if found is not None:
             return _Hit(found.venue, found.rule, "weak" if found.how == "weak" else "name_inside")
     return None
 
 
-def _class_of_type(venue_type: str) -> _Hit | None:
+def _class_of_type(venue_type: str, rules: _Rules) -> _Hit | None:
     """Class that the type speaks for: tags, a code, whole categories, words."""
-    rules = _rules()
     tags = _OSM_TAG.findall(venue_type)
     for tag in tags:
         for key in (tag, f"{tag.split('=', 1)[0]}=*", f"amenity={tag.split('=', 1)[1]}"):
@@ -237,33 +149,31 @@ def _class_of_type(venue_type: str) -> _Hit | None:
                 return _Hit(venue, f"gaode:{prefix}", "gaode")
     for group in venue_type.split("|"):
         for part in reversed(re.split("[;；]", group)):
-            if _plain(part).strip() in rules.types:
-                return _Hit(rules.types[_plain(part).strip()], f"type:{part.strip()}", "type")
-    found = _last_word(_plain(venue_type))
+            if plain(part).strip() in rules.types:
+                return _Hit(rules.types[plain(part).strip()], f"type:{part.strip()}", "type")
+    found = _last_word(plain(venue_type), rules)
     return None if found is None else _Hit(found[2], f"type:{found[1]}", "type")
 
 
-def _doubt_of_name(name: str) -> str:
+def _doubt_of_name(name: str, naming: Mapping[str, Any]) -> str:
     """What a name says against a venue being one that can be used."""
-    plain, naming = _plain(name), _rules().naming
-    base = _BRACKET.sub("", plain).strip(_TRAILING)
+    text = plain(name)
+    base = _BRACKET.sub("", text).strip(_TRAILING)
     if base.endswith(tuple(naming["gates"])):
         return "名称是出入口，不是场所本身"
-    if any(word in plain for word in naming["closed"]):
+    if any(word in text for word in naming["closed"]):
         return "名称说明已撤并、停用或尚未建成"
     if base.startswith(tuple(naming["former"])) and not base.startswith(tuple(naming["former_not"])):
         return "名称以“原”开头，可能已撤并或改作他用"
     return ""
 
 
-def _compatible(by_type: str, by_name: str) -> bool:
+def _compatible(by_type: str, by_name: str, naming: Mapping[str, Any]) -> bool:
     """Whether a type and a name of different classes may both be right."""
-    naming = _rules().naming
     return by_type in naming["ownership"] or any({by_type, by_name} == set(pair) for pair in naming["akin"])
 
 
-@lru_cache(maxsize=65536)
-def classify_venue(venue_type: str, name: str) -> VenueGuess:
+def classify_venue(venue_type: str, name: str, catalogue: VenueCatalogue | None = None) -> VenueGuess:
     """Class of a venue, the rule that decided, how sure it is, and what speaks against it.
 
     The type decides where it can: OpenStreetMap tags (``amenity=school``; the order of the tags counts), a Gaode type
@@ -277,6 +187,8 @@ def classify_venue(venue_type: str, name: str) -> VenueGuess:
         What the file says about the type; tags are separated by ``;``. May be empty.
     name : str
         Name of the venue. May be empty.
+    catalogue : VenueCatalogue, optional
+        Whose words and codes are read; those of the package when absent.
 
     Returns
     -------
@@ -288,14 +200,20 @@ def classify_venue(venue_type: str, name: str) -> VenueGuess:
     >>> classify_venue("科教文化服务;学校;中学", "")[:2]
     ('school', 'type:中学')
     >>> classify_venue("", "人民医院(公交站)")[:2]
-    ('municipal', 'name:公交站')
+    ('bus_stop', 'name:公交站')
     >>> classify_venue("amenity=townhall;building=yes", "Rathaus")[:2]
     ('government', 'osm:amenity=townhall')
     >>> classify_venue("学校", "城南医院").doubt
     '类型像“中小学与幼儿园”，名称像“医院”，按类型'
     """
-    sure, classes = _rules().confidence, load_venues().classes
-    by_type, by_name = _class_of_type(venue_type), _class_of_name(name)
+    return _guess(venue_type, name, load_venues() if catalogue is None else catalogue)
+
+
+@lru_cache(maxsize=65536)
+def _guess(venue_type: str, name: str, catalogue: VenueCatalogue) -> VenueGuess:
+    rules, classes = _rules(catalogue), catalogue.classes
+    sure = rules.confidence
+    by_type, by_name = _class_of_type(venue_type, rules), _class_of_name(name, rules)
     if by_type is not None and by_type.how == "weak" and by_name is not None:
         by_type = None
     found = by_type or by_name
@@ -308,37 +226,58 @@ def classify_venue(venue_type: str, name: str) -> VenueGuess:
             confidence = sure["agreed"]
         elif one.family and one.family == two.family:
             found, confidence = by_name, sure["refined"]
-        elif by_name.how == "name_end" and not _compatible(one.id, two.id):
+        elif by_name.how == "name_end" and not _compatible(one.id, two.id, rules.naming):
             confidence, doubt = sure["contradicted"], f"类型像“{one.zh}”，名称像“{two.zh}”，按类型"
-    worse = _doubt_of_name(name)
+    worse = _doubt_of_name(name, rules.naming)
     if worse:
         return VenueGuess(found.venue, found.rule, min(confidence, sure["doubtful"]), worse)
     return VenueGuess(found.venue, found.rule, confidence, doubt)
 
 
-@lru_cache(maxsize=4096)
-def department_of(text: str) -> str:
+def department_of(text: str, catalogue: VenueCatalogue | None = None) -> str:
     """Name of a department in the table's spelling; the text itself when it is not known.
+
+    The longest word of the table counts, of equal ones the department with more words in the text. A government of a
+    town, county or city is no department and stays as written: 人民政府 is not 民政.
 
     >>> department_of("市教体局"), department_of("某某局")
     ('教育和体育局', '某某局')
+    >>> department_of("石桥镇人民政府"), department_of("文化广电旅游体育局")
+    ('石桥镇人民政府', '文化广电旅游局')
     """
-    best = [(len(word), department.zh) for department in load_venues().departments.values()
-            for word in (*department.words, department.zh) if word in text]
-    if text in load_venues().departments:
-        return load_venues().departments[text].zh
-    return max(best, key=lambda pair: pair[0])[1] if best else text
+    return _department(text, load_venues() if catalogue is None else catalogue)
+
+
+@lru_cache(maxsize=4096)
+def _department(text: str, catalogue: VenueCatalogue) -> str:
+    if text in catalogue.departments:
+        return catalogue.departments[text].zh
+    name = text.strip()
+    if name in {department.zh for department in catalogue.departments.values()}:
+        return name
+    bare = "" if _GOVERNMENT.search(name) else name.replace("人民政府", "")
+    best, found = (0, 0, False), text
+    for department in catalogue.departments.values():
+        hits = {word for word in (*department.words, department.zh) if word in bare}
+        rank = (max(map(len, hits), default=0), len(hits), hits != {_SPORT})
+        if hits and rank > best:
+            best, found = rank, department.zh
+    return found
 
 
 _AUTHORITY = ("局", "委", "委员会", "厅", "办公室", "通管办", "通信管理办")
 
 
-@lru_cache(maxsize=4096)
-def is_department(text: str) -> bool:
-    """Whether a text names a supervising department, not an owner.
+def is_department(text: str, catalogue: VenueCatalogue | None = None) -> bool:
+    """Whether a text names a supervising department, not an owner; the power grid's and the railway's own offices own.
 
-    >>> is_department("市教育局"), is_department("某某教育集团"), is_department("县卫健委")
-    (True, False, True)
+    >>> is_department("市教育局"), is_department("某某教育集团"), is_department("县卫健委"), is_department("市供电局")
+    (True, False, True, False)
     """
-    known = {department.zh for department in load_venues().departments.values()}
-    return text.strip().endswith(_AUTHORITY) and department_of(text.strip()) in known
+    known = load_venues() if catalogue is None else catalogue
+    return text.strip().endswith(_AUTHORITY) and _department(text.strip(), known) in _names(known)
+
+
+@lru_cache(maxsize=16)
+def _names(catalogue: VenueCatalogue) -> frozenset[str]:
+    return frozenset(entry.zh for entry in catalogue.departments.values() if not entry.enterprise)

@@ -1,0 +1,1 @@
+"""Rules of place: what a candidate may break, and the sentence that says so."""
