@@ -50,10 +50,11 @@ def export_table(sites: gpd.GeoDataFrame, notices: Sequence[str] = (),
     GeoDataFrame
         Same order and index; coded values (kind, mount, build, yes/no) in Chinese, ``x_north_m, y_east_m`` added.
     """
+    flags = pd.Series(dict(exposure or {}), dtype="str").reindex(sites.index.astype("str"), fill_value="")
     full = sites.assign(
         site_id=sites.index.astype("str"), x_north_m=sites.geometry.y, y_east_m=sites.geometry.x,
         venue_class=sites["class_name"].where(sites["class_name"] != "", sites["venue_class"]),
-        exposure_flag=[(exposure or {}).get(str(site_id), "") for site_id in sites.index],
+        exposure_flag=flags.to_numpy(),
         notice=_fitted(";".join(notices), 254))
     columns = {}
     for name, field in site_fields().items():

@@ -15,6 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from siteplan.coverage._exposure import site_exposure
 from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
 from siteplan.export._exposure import site_states, write_exposure_csv
@@ -140,8 +141,8 @@ def _write_candidates(plan: Plan, path: Path) -> None:
     ``choice_key`` is the code of ``choice_code``; secret units are rows without a place.
     """
     ordered = plan.sites.sort_values(["status", "rank_no"], kind="stable")
-    flags = site_states(plan, ordered.index)["flag"]
-    table = _keyed(export_table(ordered, plan.study["notices"][:1], flags.to_dict()))
+    flags = {} if plan.exposure is None else site_exposure(plan.exposure)["flag"].to_dict()
+    table = _keyed(export_table(ordered, plan.study["notices"][:1], flags))
     extra = ordered[[name for name in SITE_EXTRAS if name in ordered]].rename(columns={"choice_code": "choice_key"})
     status_zh = ordered["status"].map(STATUS_ZH)
     front = {"status": extra["status"], "status_zh": status_zh, **{name: extra[name] for name in extra.columns[1:]}}
@@ -242,7 +243,8 @@ def _drop_old_letters(earlier: EarlierLetters, folder: Path) -> None:
         (folder / name).unlink()
 
 
-def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) -> dict[str, Path]:
+def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = (),
+               progress: Callable[[str], None] | None = None) -> dict[str, Path]:
     """Write every deliverable of a plan into a folder; secret units are hidden in all of them.
 
     Parameters
@@ -253,6 +255,8 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
         that were changed since are left, new ones written beside.
     extra : sequence of (file name, writer)
         Further files, written in the same way (the review map).
+    progress : callable, optional
+        Called with the name of each file when it is ready.
 
     Returns
     -------
@@ -274,6 +278,8 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = ()) 
             writer = partial(_write_letters, earlier=earlier)
         spent = {"write": round(time.process_time() - start, 3)}
         writer(replace(plan, timings={**plan.timings, **spent}) if name == "plan.json" else plan, draft)
+        if progress is not None:
+            progress(name)
 
     given = [(name, writer) for name, writer in FILES if plan.opening is not None or writer not in _OF_OPENING]
     ordered = (*given[:-1], *extra, given[-1])

@@ -78,7 +78,7 @@ def write_cog(bands: Mapping[str, np.ndarray], geobox: GeoBox, path: Path, tags:
                 target.set_band_unit(number, unit_of(name))
             target.update_tags(**tags)
             target.build_overviews(overview_factors(rows, cols), Resampling.nearest)
-        copy_raster(draft, path, driver="COG", compress="DEFLATE", level=1, predictor="FLOATING_POINT",
+        copy_raster(draft, path, driver="COG", compress="DEFLATE", level=1, predictor="STANDARD",
                     blocksize=TILE)
     draft.unlink()
     with rasterio.open(path) as read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from siteplan.export import write_plan
@@ -11,8 +12,10 @@ from siteplan.plan import Plan
 REVIEW_MAP = "review_map.html"
 
 
-def write_deliverables(plan: Plan, out: str | Path) -> dict[str, Path]:
+def write_deliverables(plan: Plan, out: str | Path, progress: Callable[[str], None] | None = None) -> dict[str, Path]:
     """Write the tables, layers, rasters, workbook and the review map of a plan into a folder.
+
+    ``progress`` is called with the name of each file when it is ready.
 
     Returns
     -------
@@ -24,4 +27,4 @@ def write_deliverables(plan: Plan, out: str | Path) -> dict[str, Path]:
     ExportError
         A file could not be written or did not read back; nothing in ``out`` was touched.
     """
-    return write_plan(plan, Path(out), extra=((REVIEW_MAP, write_review_map),))
+    return write_plan(plan, Path(out), extra=((REVIEW_MAP, write_review_map),), progress=progress)
