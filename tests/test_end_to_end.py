@@ -504,7 +504,7 @@ def test_the_opening_ledger_adds_up(written: Written) -> None:
     told = opening.departments.set_index("department")["venues"]
     assert told[told > 0].to_dict() == counts.to_dict()
     public = pd.read_csv(written.out / "public_list.csv", dtype=str)
-    marked = ["备注"] if written.facts["study"]["synthetic"] else []
+    marked = ["备注"] if written.facts["study"]["synthetic"] or not opening.screened else []
     assert list(public.columns) == ["序号", "基站地址", "物业所属单位", "场所类别", *marked]
     text = (written.out / "public_list.csv").read_text("utf-8-sig")
     for row in written.plan.sites[written.plan.sites["source"] == "facility"].itertuples():
