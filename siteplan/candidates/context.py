@@ -82,22 +82,23 @@ class CandidateContext:
     decisions: Decisions = field(default_factory=Decisions)
 
     def roof_mounts(self, roof_m: pd.Series) -> pd.DataFrame:
-        """Mount, antenna height and cost of a macro site on roofs: a pole where the roof is high enough, else a tower.
+        """Mount and antenna height of a macro site on roofs: a pole where the roof is high enough, else a tower.
 
         ``roof_m`` NaN means no usable roof: a ground tower on the land of the venue.
         """
-        mounts, radio = load_mounts(), self.equipment.site_types["macro"].cost_yuan
+        mounts = load_mounts()
         pole = roof_m + mounts["roof_pole"].raise_m >= mounts["roof_pole"].min_antenna_m
         name = np.where(roof_m.isna(), "ground_tower", np.where(pole, "roof_pole", "roof_tower"))
         base = roof_m.fillna(0.0)
         raised = base + pd.Series(name, index=roof_m.index).map({key: entry.raise_m for key, entry in mounts.items()})
         least = pd.Series(name, index=roof_m.index).map({key: entry.min_antenna_m for key, entry in mounts.items()})
-        cost = pd.Series(name, index=roof_m.index).map({key: entry.cost_yuan for key, entry in mounts.items()})
-        return pd.DataFrame({"mount": name, "antenna_height_m": np.maximum(raised, least), "cost_yuan": radio + cost},
-                            index=roof_m.index)
+        return pd.DataFrame({"mount": name, "antenna_height_m": np.maximum(raised, least)}, index=roof_m.index)
 
     def class_columns(self, classes: pd.Series) -> pd.DataFrame:
-        """Columns that follow from the venue class: tier, duties, default mount and roof height, department."""
+        """Columns that follow from the venue class: tier, duties, cost model, mount, roof height, department.
+
+        A sites table takes those that it has; ``class_mount, class_roof_m, class_department`` are for the kinds.
+        """
         known = {name: self.venues.classes[name] for name in sorted(set(classes))}
         tiers = {name: self.venues.tiers[entry.tier] for name, entry in known.items()}
         return pd.DataFrame({

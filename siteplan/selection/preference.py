@@ -17,7 +17,6 @@ from siteplan.selection.cover import checked_problem
 STRENGTHS = (0.0, 0.5, 1.0, 2.0)
 """Powers the preference of the tiers is taken to: 0 none, 1 as the study says."""
 BASIS_ZH = {"same_limits": "同样的限制", "same_sites": "同样站数", "same_cost": "同样投资"}
-PLAN_ZH = {"favoured": "优先免费公共场所", "none": "不设优先"}
 PREFERENCE_COLUMNS = {
     "basis": "", "plan": "", "sites": 0, "free_sites": 0, "public_sites": 0, "private_sites": 0, "capex_yuan": np.nan,
     "yearly_yuan": np.nan, "cost_yuan": 0.0, "served_weight": 0.0, "served_demand": 0.0, "gap_share": 0.0}

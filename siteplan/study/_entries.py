@@ -30,18 +30,18 @@ def entry_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
     file : str
         Its name.
     """
-    gaps = _tables(raw.get("gaps"))
-    rules, targets, rankings = (_entries(table) for table in (
+    gaps = table_of(raw.get("gaps"))
+    rules, targets, rankings = (entries_of(table) for table in (
         gaps.get("rules"), raw.get("targets"), raw.get("rankings")))
     known = {name: read_table(table)[name] for name, table in (
         ("rules", "rules"), ("targets", "targets"), ("rankings", "targets"))}
     all_rules = [*known["rules"], *rules]
     for name, key, reason, remedy in rule_faults(rules):
         yield Problem("study", file, "", ".".join(filter(None, ("gaps.rules", name, key))), reason, remedy)
-    yield from _faulty("targets", targets, known["targets"], (
+    yield from faulty_entries("targets", targets, known["targets"], (
         Target, lambda name: Target(**{
             "source": "研究文件", **completed(name, known["targets"], targets), "id": name})), file)
-    yield from _faulty("rankings", rankings, known["rankings"], (
+    yield from faulty_entries("rankings", rankings, known["rankings"], (
         Weights, lambda name: ranking_of(name, rankings)), file)
     yield from _unknown_rules(gaps, rules, all_rules, file)
     for name, entry in targets.items():
@@ -80,16 +80,17 @@ def _unknown(file: str, field: str, noun: str, name: str, known: Iterable[str]) 
                    suggestion(name, known))
 
 
-def _tables(value: object) -> Mapping[str, Any]:
+def table_of(value: object) -> Mapping[str, Any]:
+    """A value that should be a table; empty where it is none, which is told with the faults of the whole file."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _entries(table: object) -> dict[str, Mapping[str, Any]]:
+def entries_of(table: object) -> dict[str, Mapping[str, Any]]:
     """The entries of a table that are tables themselves; others are told with the faults of the whole file."""
-    return {str(name): entry for name, entry in _tables(table).items() if isinstance(entry, Mapping)}
+    return {str(name): entry for name, entry in table_of(table).items() if isinstance(entry, Mapping)}
 
 
-def _faulty(table: str, extra: Tables, known: Tables, make: tuple[type[Settings], Callable[[str], Settings]],
+def faulty_entries(table: str, extra: Tables, known: Tables, make: tuple[type[Settings], Callable[[str], Settings]],
             file: str) -> Iterator[Problem]:
     """Problems of the entries of one table."""
     model, build = make

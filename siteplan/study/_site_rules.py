@@ -7,6 +7,7 @@ from typing import Any
 
 from siteplan.candidates.rules.rule_table import site_rule_faults
 from siteplan.errors import Problem
+from siteplan.study._entries import entries_of, table_of
 
 
 def site_rule_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
@@ -25,10 +26,5 @@ def site_rule_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
     >>> [(found.field, found.reason) for found in site_rule_problems(raw, "study.toml")]
     [('candidates.rules.watter', '没有这条规则(unknown rule)')]
     """
-    candidates = raw.get("candidates")
-    table = candidates.get("rules") if isinstance(candidates, Mapping) else None
-    if not isinstance(table, Mapping):
-        return
-    entries = {str(code): entry for code, entry in table.items() if isinstance(entry, Mapping)}
-    for code, key, reason, remedy in site_rule_faults(entries):
+    for code, key, reason, remedy in site_rule_faults(entries_of(table_of(raw.get("candidates")).get("rules"))):
         yield Problem("study", file, "", ".".join(filter(None, ("candidates.rules", code, key))), reason, remedy)

@@ -10,7 +10,7 @@ from siteplan.candidates.traits.costs import CostModel, cost_model_named
 from siteplan.candidates.traits.scenes import PlaceScene, scene_named
 from siteplan.errors import Problem
 from siteplan.setting_faults import suggestion
-from siteplan.study._entries import _entries, _faulty, _tables
+from siteplan.study._entries import entries_of, faulty_entries, table_of
 from siteplan.tables import read_table
 
 
@@ -30,11 +30,11 @@ def site_table_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
     >>> [(problem.field, problem.remedy) for problem in site_table_problems(wrong, "study.toml")]
     [('candidates.costs.hall.like', '是否应为 free_public?')]
     """
-    tables = _tables(raw.get("candidates"))
-    scenes, costs = _entries(tables.get("scenes")), _entries(tables.get("costs"))
-    yield from _faulty("candidates.scenes", scenes, read_table("scenes")["scenes"],
+    tables = table_of(raw.get("candidates"))
+    scenes, costs = entries_of(tables.get("scenes")), entries_of(tables.get("costs"))
+    yield from faulty_entries("candidates.scenes", scenes, read_table("scenes")["scenes"],
                        (PlaceScene, lambda name: scene_named(name, scenes)), file)
-    yield from _faulty("candidates.costs", costs, read_table("costs")["costs"],
+    yield from faulty_entries("candidates.costs", costs, read_table("costs")["costs"],
                        (CostModel, lambda name: cost_model_named(name, costs)), file)
     yield from _unknown_mounts(costs, file)
 

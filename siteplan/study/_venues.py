@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from siteplan.errors import Problem
+from siteplan.study._entries import entries_of, table_of
 from siteplan.venues import venue_faults
 
 
@@ -26,18 +27,10 @@ def venue_problems(raw: Mapping[str, Any], file: str) -> Iterator[Problem]:
     >>> [problem.field for problem in venue_problems({"venues": {"classes": {"park": {"tier": 9}}}}, "study.toml")]
     ['venues.classes.park.tier']
     """
-    venues = _table(raw.get("venues"))
+    venues = table_of(raw.get("venues"))
     profile = venues.get("profile", "national")
-    classes, tiers, departments = (_entries(venues.get(key)) for key in ("classes", "tiers", "departments"))
-    costs = _entries(_table(raw.get("candidates")).get("costs"))
+    classes, tiers, departments = (entries_of(venues.get(key)) for key in ("classes", "tiers", "departments"))
+    costs = entries_of(table_of(raw.get("candidates")).get("costs"))
     for field, reason, remedy in venue_faults(profile if isinstance(profile, str) else "national", classes, tiers,
                                               departments, tuple(costs)):
         yield Problem("study", file, "", f"venues.{field}", reason, remedy)
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _entries(value: object) -> dict[str, Mapping[str, Any]]:
-    return {str(name): entry for name, entry in _table(value).items() if isinstance(entry, Mapping)}

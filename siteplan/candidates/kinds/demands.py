@@ -320,7 +320,7 @@ def demand_sites(context: CandidateContext, groups: gpd.GeoDataFrame) -> gpd.Geo
     if groups.empty:
         return empty_sites(context.tables["demands"].crs)
     macro, mounts = (groups["kind"] == "macro").to_numpy(), load_mounts()
-    tower, pole, types = mounts["ground_tower"], mounts["pole"], context.equipment.site_types
+    tower, pole = mounts["ground_tower"], mounts["pole"]
     lamp_m = float(layer_schema("poles").fields["height_m"].default) + pole.raise_m
     asked = groups["antenna_height_m"].to_numpy(dtype=float)
     usual = np.where(macro, tower.min_antenna_m, max(lamp_m, pole.min_antenna_m))
@@ -332,14 +332,12 @@ def demand_sites(context: CandidateContext, groups: gpd.GeoDataFrame) -> gpd.Geo
     only = groups["networks"].map(lambda networks: only_words(networks, wanted))
     traits = context.class_columns(pd.Series(DEMAND_CLASS, index=groups.index))
     named = groups["name"].where(groups["name"] != "", "建站需求 " + groups.index.astype("str"))
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=named, kind=groups["kind"], source="demand", source_id=groups.index, build="new",
         department=np.where(macro, context.venues.departments["natural"].zh, context.venues.departments["urban"].zh),
         mount=np.where(macro, "ground_tower", "pole"), opens=np.where(macro, "ground", "pole"), antenna_height_m=height,
         networks=groups["networks"], operators=groups["operators"], demand_ids=groups["demand_ids"],
         cost_model=np.where(macro, "open_land", "public_pole"),
-        cost_yuan=np.where(macro, types["macro"].cost_yuan + tower.cost_yuan,
-                           types["micro"].cost_yuan + pole.cost_yuan),
         evidence=groups["evidence"] + pd.Series(words, index=groups.index) + only)
     rows.index = site_ids("demand", groups.index)
     return sites_table(rows, gpd.GeoSeries(groups.geometry.to_numpy(), crs=groups.crs))

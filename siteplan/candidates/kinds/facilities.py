@@ -79,11 +79,6 @@ def roof_heights(facilities: gpd.GeoDataFrame, house: pd.DataFrame, context: Can
     return pd.DataFrame({"roof_m": roof, "words": words}, index=facilities.index)
 
 
-def cost_models(context: CandidateContext, classes: pd.Series) -> pd.Series:
-    """Cost model of every venue class (``tables/venues.toml``)."""
-    return classes.map({name: context.venues.classes[name].cost_model for name in set(classes)})
-
-
 def _is_given(facilities: gpd.GeoDataFrame) -> pd.Series:
     """Whether the file itself names the department."""
     source = text(facilities["department_source"])
@@ -116,11 +111,10 @@ def offered(context: CandidateContext) -> gpd.GeoDataFrame:
     mine = house["building"].where(house["distance_m"] <= SAME_SPOT_M)
     area = mine.map(pd.Series(buildings.geometry.area, index=buildings.index)).astype("float64")
     heights = [words if roof else "建在地面" for words, roof in zip(roofs["words"], on_roof, strict=True)]
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=text(facilities["name"]), kind="macro", source="facility", source_id=facilities.index, build="new",
         owner=text(facilities["owner"]), address=text(facilities["address"]), department=department,
         opens=np.where(on_roof, "roof", "ground"), roof_area_m2=area.where(on_roof).round(1),
-        cost_model=cost_models(context, classes),
         evidence=venue_evidence(facilities, heights, given.to_numpy(), department)).join(mounted)
     points = gpd.GeoSeries(facilities.geometry.to_numpy(), crs=facilities.crs)
     rows.index = site_ids("facility", facilities.index)

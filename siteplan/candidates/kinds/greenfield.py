@@ -155,7 +155,7 @@ def _rows(cells: pd.DataFrame, parcels: gpd.GeoDataFrame, cell_m: float, context
     land = ["" if barred else f";空地{area:.0f}平方米(已扣除建筑);{site['zh']},{site['basis']}"
             for area, barred in zip(cells["area_m2"], bad, strict=True)]
     mounts = context.roof_mounts(pd.Series(np.nan, index=keys))
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=[f"地块 {name} 落地塔" for name in names], kind="macro", source="greenfield", source_id=keys, build="new",
         department=context.venues.departments["natural"].zh, opens="ground", cost_model="open_land",
         status=np.where(bad, "refused", "candidate"), refusal_code=np.where(bad, "land_use", ""),

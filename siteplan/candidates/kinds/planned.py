@@ -8,7 +8,6 @@ import pandas as pd
 import shapely
 
 from siteplan.candidates.context import CandidateContext
-from siteplan.candidates.kinds.facilities import cost_models
 from siteplan.candidates.kinds.origins import Fact, few, origin_words, tell_rows
 from siteplan.candidates.rules.refuse import metres
 from siteplan.candidates.table import empty_sites, site_ids, sites_table, text
@@ -137,10 +136,10 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
     evidence = origin_words("planned_buildings", planned) + ";" + height["words"] + ";" + pd.Series(
         _when(planned["completed_on"], context), index=planned.index) + (";通信设施验收备案:" + filing).where(filing != "", "")
     low = height["height_m"] < context.params.roof_min_height_m
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=named.where(named != "", "规划建筑 " + planned.index.astype("str")), kind="macro", source="planned",
         source_id=planned.index, build="new", owner=OWNER, department=context.venues.departments["housing"].zh,
-        opens="roof", roof_area_m2=roof_area_of(planned), cost_model=cost_models(context, classes),
+        opens="roof", roof_area_m2=roof_area_of(planned),
         evidence=evidence + _venues_there(planned, context), status=np.where(low, "refused", "candidate"),
         refusal_code=np.where(low, ROOF_HEIGHT, ""), reason=[
             f"楼顶高{metre}米,须不小于{context.params.roof_min_height_m:g}米" if below else ""

@@ -144,7 +144,6 @@ def offered(context: CandidateContext) -> gpd.GeoDataFrame:
     mounts = {name: load_mounts()[kind.mount] for name, kind in table.items()}
     raise_m, least_m = (of_kind(kinds, {name: getattr(mount, field) for name, mount in mounts.items()})
                         for field in ("raise_m", "min_antenna_m"))
-    radio = context.equipment.site_types["micro"].cost_yuan
     road, zh = text(poles["road"]), pd.Series(of_kind(kinds, "zh"), index=poles.index, dtype="str")
     traits = context.class_columns(pd.Series(of_kind(kinds, "venue_class"), index=poles.index, dtype="str"))
     rows = traits.assign(
@@ -155,7 +154,6 @@ def offered(context: CandidateContext) -> gpd.GeoDataFrame:
         owner=text(poles["owner"]), address=road, department=departments, lessee=text(poles["lessee"]),
         town=text(poles["town"]), mount=of_kind(kinds, "mount"),
         antenna_height_m=np.maximum(poles["height_m"].to_numpy(dtype="float64") + raise_m, least_m),
-        cost_yuan=of_kind(kinds, {name: radio + mount.cost_yuan for name, mount in mounts.items()}),
         power_m=np.where(poles["has_power"].astype("boolean").fillna(False), 0.0, np.nan),
         flags=np.where(lease["unused"], LEASE_UNUSED, ""),
         evidence=_evidence(poles, lease, context.as_of is not None))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from siteplan.candidates.context import CandidateContext
-from siteplan.candidates.kinds.facilities import buildings_taken, cost_models
+from siteplan.candidates.kinds.facilities import buildings_taken
 from siteplan.candidates.kinds.origins import Fact, tell_rows
 from siteplan.candidates.kinds.venue_evidence import roof_evidence
 from siteplan.candidates.table import empty_sites, site_ids, sites_table, text
@@ -31,10 +31,10 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
     classes = uses.map({use: context.venues.building_use.get(use, "housing") for use in set(uses)})
     traits = context.class_columns(classes)
     named = text(high["name"])
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=named.where(named != "", "楼顶 " + high.index.astype("str")), kind="macro", source="building",
         source_id=high.index, build="new", owner=text(high["owner"]), department=traits["class_department"],
-        opens="roof", roof_area_m2=high.geometry.area.round(1), cost_model=cost_models(context, classes),
+        opens="roof", roof_area_m2=high.geometry.area.round(1),
         evidence=roof_evidence(high)).join(context.roof_mounts(high["height_m"].astype("float64")))
     points = gpd.GeoSeries(high.geometry.representative_point().to_numpy(), crs=high.crs)
     rows.index = site_ids("building", high.index)

@@ -89,12 +89,11 @@ def mast_sites(masts: gpd.GeoDataFrame, context: CandidateContext) -> pd.DataFra
     points = masts.geometry
     built = np.nan_to_num(sample(context.surface.clutter_m, context.surface.geobox, points.x, points.y))
     traits = context.class_columns(pd.Series(MAST_CLASS, index=masts.index))
-    cost = context.equipment.site_types["macro"].cost_yuan + load_mounts()["mast"].cost_yuan
-    return traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    return traits.assign(
         name=masts["name"], kind="macro", source_id=masts.index, owner=masts["owner"], members=masts["site_numbers"],
         department=traits["class_department"], mount=np.where(built > 0, "roof_tower", "ground_tower"),
         opens=np.where(built > 0, "roof", "ground"), antenna_height_m=masts["antenna_height_m"],
-        cost_model=COST_MODEL, cost_yuan=cost)
+        cost_model=COST_MODEL)
 
 
 def _tell_low(masts: gpd.GeoDataFrame, least_m: float, context: CandidateContext) -> None:

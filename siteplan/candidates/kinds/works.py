@@ -151,11 +151,10 @@ def propose(context: CandidateContext) -> gpd.GeoDataFrame:
     ids = works.index.astype("str").to_numpy(object)[row]
     keys = pd.Index([f"{work}-{at:03d}" for work, at in zip(ids, number, strict=True)], dtype="str")
     traits = context.class_columns(pd.Series(POLE_CLASS, index=keys))
-    rows = traits.drop(columns=["class_mount", "class_roof_m", "class_department"]).assign(
+    rows = traits.assign(
         name=[f"{named[i]} 新杆{at}" for i, at in zip(row, number, strict=True)], kind="micro", source="works",
         source_id=keys, build="new", owner=OWNER, department=traits["class_department"], mount="pole", opens="pole",
         antenna_height_m=max(metres + pole.raise_m, pole.min_antenna_m), cost_model="public_pole", members=ids,
-        cost_yuan=context.equipment.site_types["micro"].cost_yuan + pole.cost_yuan,
         evidence=[f"{origin[i]};{windows[i]};新杆间距{spacing:g}米;杆高{metres:g}米按默认" for i in row])
     rows.index = site_ids("works", keys)
     return sites_table(rows, gpd.GeoSeries(gpd.points_from_xy(xy[:, 0], xy[:, 1]), crs=works.crs))

@@ -11,7 +11,6 @@ import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from siteplan.candidates.rules.rule_table import SiteRule, site_rules
 from siteplan.errors import ModelError
@@ -154,15 +153,6 @@ def inside_polygons(sites: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> pd.Seri
     label = solid["name"].astype("str").where(solid["name"].notna(), solid.index.astype("str")).to_numpy()
     names.iloc[first.index.to_numpy()] = label[first.to_numpy()]
     return names
-
-
-def nearest_distance(sites: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
-    """Distance of each site to the nearest of the others, m; infinite where there are none."""
-    if others.empty or sites.empty:
-        return np.full(len(sites), np.inf)
-    tree = cKDTree(np.column_stack([others.geometry.x, others.geometry.y]))
-    distance: np.ndarray = tree.query(np.column_stack([sites.geometry.x, sites.geometry.y]))[0]
-    return distance
 
 
 def gap_distance_m(gap: np.ndarray, surface: Surface) -> np.ndarray:
