@@ -42,6 +42,10 @@ from siteplan.params import (
     CoverageParams,
     ExposureAntennaParams,
     LayerSource,
+    PassingParams,
+    PhaseParams,
+    QuotaParams,
+    ShareParams,
     StudyParams,
 )
 from siteplan.radio import MODEL_WORDS, epre_dbm, sight_loss_db, validity
@@ -64,6 +68,17 @@ PLACE_TABLES = {"site_rules": ("一条场址规则", SiteRule, "candidates.rules
                 "classes": ("一个场所类别", VenueClass, "venues.classes.名称"), "tiers": ("一个优先级", Tier, "venues.tiers.序号"),
                 "departments": ("一个主管部门", Department, "venues.departments.代号")}
 """Entries of ``[candidates]`` and ``[venues]``: Chinese noun, model, where they stand."""
+SELECTION_TABLES = {"quotas": ("一条限额", QuotaParams, "[[selection.quotas]]"),
+                    "shares": ("一条最低覆盖比例", ShareParams, "[[selection.shares]]"),
+                    "phases": ("分期", PhaseParams, "[selection.phases]"),
+                    "passing": ("达标个数", PassingParams, "[selection.passing]")}
+"""Tables below ``[selection]``: Chinese noun, model, how they are headed."""
+SELECTION_EXAMPLE = (
+    "例：", "", "```toml", "[selection]", "max_sites = 60", "free_share_least = 0.3         # 三成以上建在应免费开放的场所",
+    "[[selection.quotas]]", 'of = "county"', 'value = "溪西县"', "year = 2026", "least = 5                      # 溪西县 2026年 新建站址 不少于 5 处",
+    "[[selection.quotas]]", 'unit = "基站"', 'count = "on_air"', "year = 2028", "least = 10000                  # 含现有的基站",
+    "[[selection.shares]]", 'layer = "zones"', "least_share = 0.9", "[selection.phases]", "years = [2026, 2027, 2028]",
+    "[selection.passing]", "villages = 25", "```", "")
 ENTRY_NAMES = {"id", "code", "number"}
 """Fields that are the name of the entry itself."""
 PLACE_NOTES = {
@@ -107,7 +122,8 @@ def type_zh(annotation: Any) -> str:
     if get_origin(annotation) is list and str(get_origin(get_args(annotation)[0])) == "typing.Literal":
         return "文本列表"
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", dt.date: "日期", list[float]: "数的列表",
-             list[str]: "文本列表", dict[str, str]: "表", dict[str, float]: "表",
+             list[str]: "文本列表", list[int]: "整数的列表", dict[str, str]: "表", dict[str, float]: "表",
+             list[QuotaParams]: "若干节", list[ShareParams]: "若干节", PhaseParams: "一节", PassingParams: "一节",
              dict[str, dict[str, Any]]: "若干节", dict[str, ExposureAntennaParams]: "若干节"}
     return names[annotation]
 
@@ -119,7 +135,8 @@ def range_zh(field: FieldInfo) -> str:
     if set(bounds) == {"ge", "le"}:
         return f"{bounds['ge']:g} – {bounds['le']:g}"
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    lengths = [f"至多 {rule.max_length} 字" for rule in field.metadata if getattr(rule, "max_length", None)]
+    noun = "个" if get_origin(field.annotation) is list else "字"
+    lengths = [f"至多 {rule.max_length} {noun}" for rule in field.metadata if getattr(rule, "max_length", None)]
     return "，".join([f"{signs[name]} {value:g}" for name, value in bounds.items()] + lengths)
 
 
@@ -128,12 +145,12 @@ def default_zh(field: FieldInfo) -> str:
     if field.is_required():
         return "**必填**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ("", [], {}, ()):
+    if value is None or isinstance(value, BaseModel) or value in ("", [], {}, ()):
         return "（空）"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
-        return "`[" + ", ".join(f'"{word}"' for word in value) + "]`"
+        return "`[" + ", ".join(f'"{word}"' if isinstance(word, str) else f"{word:g}" for word in value) + "]`"
     return f"`\"{value}\"`" if isinstance(value, str) else f"`{value:g}`"
 
 
@@ -158,7 +175,7 @@ def faults() -> list[str]:
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
              (set(settings_tables()), set(TABLES_ZH)), (set(ExposureAntennaParams.model_fields), set(EXPOSURE_ZH)),
              *((set(model.model_fields) - ENTRY_NAMES, set(WORDS[name]))
-               for name, (_, model, _) in {**JUDGING_TABLES, **PLACE_TABLES}.items()),
+               for name, (_, model, _) in {**JUDGING_TABLES, **PLACE_TABLES, **SELECTION_TABLES}.items()),
              (set(site_rules()), set(WORDS["site_rule_words"])),
              ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
@@ -218,6 +235,13 @@ def place_lines(head: str, table: str) -> Iterator[str]:
     yield from PLACE_EXAMPLES[table]
 
 
+def selection_lines(head: str) -> Iterator[str]:
+    """The part on tables below ``[selection]``."""
+    for name, (zh, model, title) in SELECTION_TABLES.items():
+        yield from (f"### `{title}` {zh}", "", WORDS["selection_tables"][name], "", head, *key_rows(model, WORDS[name]), "")
+    yield from SELECTION_EXAMPLE
+
+
 def study_file() -> str:
     """The text of docs/study-file.md."""
     if faults():
@@ -232,6 +256,7 @@ def study_file() -> str:
         lines += equipment_lines(head) if table == "equipment" else exposure_lines(head) if table == "exposure" else ()
         lines += judging_lines(head, table) if table == "gaps" else ()
         lines += place_lines(head, table) if table in PLACE_EXAMPLES else ()
+        lines += selection_lines(head) if table == "selection" else ()
     lines += ["## `[targets]`、`[rankings]` 目标与评分", "", *judging_lines(head, "targets")]
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,

@@ -1,9 +1,9 @@
-"""Command line: ``siteplan demo``, ``check STUDY``, ``run STUDY --out DIR``, ``compare DIR_A DIR_B --out FILE``."""
+"""Command: ``siteplan demo``, ``check STUDY``, ``run STUDY --out DIR``, ``verify DIR``, ``compare A B --out FILE``."""
 
 from __future__ import annotations
 
 import gc
-import math
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from siteplan.gaps.progress.plan_comparison import Comparison
     from siteplan.layers import Layers
     from siteplan.plan import Plan
+    from siteplan.verify import Verdict as Verification
 
 SAMPLE = Path("data", "xikou", "study.toml")
 BAD_INPUT, INTERNAL = 2, 1
@@ -145,19 +146,17 @@ def _target_lines(plan: Plan) -> Iterator[str]:
 
 def _choice_lines(plan: Plan) -> Iterator[str]:
     """What is chosen and at what cost, what the preference costs or saves, how far from the optimum it can be."""
-    from siteplan.selection import price_sentences
+    from siteplan.selection import price_sentences, proof_sentence
     from siteplan.selection.explain import DEMAND_UNIT
 
     counts, chosen = plan.indicators["after"]["sites"], plan.selection
-    gap = f"{chosen.optimality_gap:.2%}" if math.isfinite(chosen.optimality_gap) else "—"
     tiers = "、".join(f"{tier} {count}" for tier, count in counts["proposed_by_tier_name"].items()) or "无"
     years = plan.parameters["candidates"]["cost_years"]
     yield (f"新增站址 {counts['proposed']} 处:{tiers};其中应免费开放 {counts['proposed_free_venues']} 处;"
            f"投资估算 {counts['proposed_cost_yuan'] / 1e4:.0f} 万元{f'(含{years:g}年租金和电费)' if years > 0 else ''}")
     if chosen.price is not None:
         yield price_sentences(chosen.price, DEMAND_UNIT[plan.demand_kind])[0]
-    yield (f"已服务加权需求 {chosen.covered:.0f};同样限制下任何 {chosen.bound_sites} 处站址的方案都不超过 "
-           f"{chosen.upper_bound:.0f}(最优性间隙 {gap})")
+    yield proof_sentence(chosen)
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
@@ -251,6 +250,49 @@ def check(study: Annotated[Path, typer.Argument(help="研究文件 (study file, 
             console.print(f"不能运行:{problem}", style="red", markup=False)
     if unusable:
         raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(metavar="DIR", help="成果目录 (output folder)")],
+           as_json: Annotated[bool, typer.Option("--json", help="输出 JSON (machine-readable)")] = False,
+           full: Annotated[bool, typer.Option("--full", help="列出全部核对项和抽查的配对 (every check)")] = False,
+           debug: Debug = False) -> None:
+    """复核成果目录:另行编写的程序重算覆盖、投资、各项限制和上界;未通过时返回 2。Verify a plan and its bound."""
+    with _told_errors(debug):
+        from siteplan.verify import verify as verify_folder
+
+        steps = _console(stderr=True)
+        steps.quiet = as_json
+        verdict = verify_folder(folder, lambda step: steps.print(f"· {step}", style="dim", markup=False))
+        if as_json:
+            typer.echo(json.dumps(verdict.facts(), ensure_ascii=False, indent=1))
+        else:
+            _print_verification(_console(), verdict, full)
+    if not verdict.ok:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _print_verification(console: Console, verdict: Verification, full: bool) -> None:
+    """The verdict, what failed or could not be checked (or everything), and what passed in one line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from siteplan.verify import HEADINGS, told_of
+
+    told, styles = told_of(verdict, full=full), {"通过": "green", "未通过": "red"}
+    table = Table()
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for word, (name, *cells) in told.rows:
+        table.add_row(Text(name, style=styles.get(word, "yellow")), *map(Text, cells))
+    for line in told.head:
+        console.print(line, markup=False)
+    if told.rows:
+        console.print(table)
+    for name, lines in told.pairs:
+        console.print("\n".join((f"{name}:", *lines)), markup=False)
+    for line in told.tail:
+        console.print(line, markup=False)
 
 
 @app.command()

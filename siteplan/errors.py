@@ -61,5 +61,20 @@ class ModelError(SiteplanError, ValueError):
     """An argument of a radio, coverage, gap or selection function is out of its domain."""
 
 
+class PlanError(SiteplanError, ValueError):
+    """No plan meets every limit, or none was found; which limits conflict, and what to relax by how much.
+
+    ``parts``: further lists, such as limits to be relaxed together, each under a heading of its own, so that they are
+    not read as conflicts. ``problems`` are those of all lists.
+    """
+
+    def __init__(self, message: str, problems: Iterable[Problem] = (),
+                 parts: Iterable[tuple[str, Iterable[Problem]]] = ()) -> None:
+        lists = [(message, tuple(problems)), *((heading, tuple(more)) for heading, more in parts)]
+        super().__init__(message, [problem for _, more in lists for problem in more])
+        self.args = ("\n".join(line for heading, more in lists
+                               for line in (heading, *(f"  - {problem}" for problem in more))),)
+
+
 class ExportError(SiteplanError, OSError):
     """A deliverable could not be written, or did not read back as it was written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
@@ -204,9 +204,71 @@ class OpeningParams(Settings):
     letter_template: str | None = Field(None, min_length=1, description="letter template of the city (.docx)")
 
 
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_SITE_KINDS = {"宏站": "macro", "微站": "micro"}
+
+
+class QuotaParams(Settings):
+    """One ``[[selection.quotas]]`` table: how many sites, stations or yuan some candidates may come to."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_in_chinese(cls, given: Any) -> Any:
+        """``kind`` may be written 宏站 or 微站."""
+        if not isinstance(given, dict) or given.get("of") != "kind" or not isinstance(given.get("value"), str):
+            return given
+        return {**given, "value": _SITE_KINDS.get(given["value"].strip(), given["value"])}
+
+    zh: str = Field("", max_length=120, description="the quota in words; made of the other keys when absent")
+    of: Literal["all", "county", "town", "department", "operator", "requested_by", "kind", "tier", "source",
+                "owner"] = Field(
+        "all", description="all candidates, or those whose column has the value; operator: sites that serve it; "
+                           "requested_by: sites that it asked for")
+    value: Annotated[str, BeforeValidator(_as_text)] = Field("", description="value of that column, e.g. a county")
+    free: StrictBool = Field(False, description="only sites at venues that have to be free")
+    unit: Literal["站址", "基站", "元"] = Field(
+        "站址", description="what is counted: sites, base stations (one network's radio at a site), or yuan")
+    count: Literal["new", "on_air"] = Field(
+        "new", description="what is built, or that and what is on air already")
+    year: int | None = Field(None, ge=2000, le=2100, description="year of selection.phases; the whole plan when absent")
+    least: float | None = Field(None, ge=0, le=1e12, description="at least so many")
+    most: float | None = Field(None, ge=0, le=1e12, description="at most so many")
+
+
+class PhaseParams(Settings):
+    """The ``[selection.phases]`` table: years in which the plan is built."""
+
+    years: list[int] = Field(default_factory=list, max_length=20, description="years, rising; none = all at once")
+    worth: list[float] = Field(
+        default_factory=list, description="what coverage at the end of each year counts; the same for all when absent")
+
+
+class ShareParams(Settings):
+    """One ``[[selection.shares]]`` table: least covered share of villages or key zones."""
+
+    layer: Literal["villages", "zones"] = Field(description="areas that it is about")
+    names: list[str] = Field(default_factory=list, description="ids or names of the areas; every one when absent")
+    least_share: float = Field(gt=0, le=1, description="least share of the area that is covered after the plan")
+    measure: Literal["people", "area", "points"] = Field("people", description="what the share is of")
+
+
+class PassingParams(Settings):
+    """The ``[selection.passing]`` table: how many areas have to pass under their own rule after the plan."""
+
+    villages: int | None = Field(None, ge=0, description="least number of villages that pass")
+    zones: int | None = Field(None, ge=0, description="least number of key zones that pass")
+
+
 class SelectionParams(Settings):
     """The ``[selection]`` table: how many sites, and what is favoured."""
 
+    objective: Literal["coverage", "least_cost"] = Field(
+        "coverage", description="most weighted demand within the limits, or least cost for required_share of it")
+    required_share: float | None = Field(
+        None, gt=0, le=1, description="share of the weighted demand of the gaps that least_cost has to cover")
     max_sites: int = Field(60, ge=0, le=100000, description="greatest number of new sites")
     budget_yuan: float | None = Field(None, ge=0, description="greatest total cost, yuan; no limit when absent")
     max_yuan_per_gain: float = Field(3000.0, gt=0, le=1e9, description="no site dearer per newly served person, yuan")
@@ -217,6 +279,34 @@ class SelectionParams(Settings):
     zone_priority: float = Field(2.0, ge=1, le=100, description="weight of demand inside key zones")
     area_people_per_km2: float = Field(100.0, ge=0, le=1e5, description="weight of empty land, people per km2")
     point_people: float = Field(200.0, ge=0, le=1e5, description="weight of a village point in a gap, people")
+    preference_mode: Literal["factor", "cost", "lexicographic", "floor", "none"] = Field(
+        "factor", description="how tiers count: factor on the service; price per site; most coverage first, then "
+                              "fewest private sites, then least cost; only free_share_least; not at all")
+    tier_price_people: dict[str, float] = Field(
+        default_factory=dict, description="price of a site in people by number or name of its tier (cost)")
+    lexicographic_slack: float = Field(
+        0.005, ge=0, le=0.5, description="share of the coverage given up for fewer private sites (lexicographic)")
+    free_share_least: float | None = Field(
+        None, ge=0, le=1, description="least share of the new sites at venues that have to be free")
+    give_way_m: float = Field(
+        1000.0, ge=0, le=20000, description="a private site gives way to a public rival so near, m; 0 = never")
+    give_way_share: float = Field(
+        0.8, gt=0, le=1, description="share of what it newly serves that the public rival has to serve")
+    backup_share: float = Field(0.0, ge=0, lt=1, description="worth of a second server, as a share of the demand")
+    probability_weighted: StrictBool = Field(
+        False, description="demand counts by the probability of its coverage, in steps of probability_levels")
+    probability_levels: list[float] = Field(
+        [0.5, 0.75, 0.9], min_length=1, max_length=16, description="probabilities at which service counts, rising")
+    method: Literal["auto", "greedy", "swap", "anneal", "exact"] = Field("auto", description="how the choice is made")
+    seed: int = Field(0, ge=0, le=10**9, description="seed of all that is random in the choice")
+    seconds: float | None = Field(
+        None, gt=0, le=1e6, description="greatest wall time of the choice, s; what it cuts short is told")
+    quotas: Annotated[list[QuotaParams], BeforeValidator(_as_list)] = Field(
+        default_factory=list, description="quotas, all at once")
+    shares: Annotated[list[ShareParams], BeforeValidator(_as_list)] = Field(
+        default_factory=list, description="least covered shares of areas")
+    phases: PhaseParams = Field(PhaseParams(), description="years in which the plan is built")
+    passing: PassingParams = Field(PassingParams(), description="least numbers of areas that pass")
 
 
 class EquipmentParams(Settings):

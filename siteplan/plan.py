@@ -12,10 +12,11 @@ import pandas as pd
 
 from siteplan.coverage import Coverage
 from siteplan.coverage._exposure import Exposure
+from siteplan.coverage._spot_facts import SpotFacts
 from siteplan.gaps import Rule, load_rules
 from siteplan.input_ledger import InputLedger
 from siteplan.opening import Letter, Opening
-from siteplan.selection import Selection
+from siteplan.selection import Certificate, Selection
 from siteplan.surface import Surface
 
 
@@ -65,6 +66,10 @@ class Plan:
     exposure : Exposure or None
         Screening of the sensitive buildings near proposed sites (predicted, no environmental assessment); None where
         it was not made.
+    certificate : Certificate or None
+        What the choice and its bound are recounted from.
+    spot : SpotFacts or None
+        What single reaches are recomputed from.
     timings, versions : mapping
         Seconds by stage; versions of siteplan and its libraries.
     """
@@ -95,6 +100,8 @@ class Plan:
     opening: Opening | None = None
     letters: tuple[Letter, ...] = ()
     letter_template: bytes | None = None
+    certificate: Certificate | None = None
+    spot: SpotFacts | None = None
 
     @property
     def proposed(self) -> gpd.GeoDataFrame:

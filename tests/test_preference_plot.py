@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from siteplan.maps import _plots, chinese_fonts
 from siteplan.maps._preference_plot import plot_preference
 from siteplan.params import SelectionParams, StudyInfo
-from siteplan.selection import PreferencePrice, compare_preference
+from siteplan.selection import PreferencePrice, compare_preference, select_sites
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -30,12 +30,13 @@ def _figures() -> Iterator[None]:
 
 
 def price(max_sites: int = 2) -> PreferencePrice:
-    """Favoured: the office (8), then the roof (10 at half its worth); without preference the other way round."""
+    """Favoured: the office (8 - 2.4), then the roof (10 - 4.8); without preference the other way round."""
     table = pd.DataFrame({"cost_yuan": [3e5, 1e5], "preference": [0.5, 1.0], "x": [0.0, 5000.0], "y": 0.0,
                           "tier": [6, 1], "must_be_free": [False, True]}, index=["roof", "office"])
     weight = np.array([10.0, 8.0, 2.0])
-    return compare_preference(table, sp.csc_matrix(np.array([[1, 0], [0, 1], [0, 0]])), weight, weight,
-                              SelectionParams(max_sites=max_sites, min_gain=0, max_yuan_per_gain=1e9))
+    params = SelectionParams(max_sites=max_sites, min_gain=2.4, max_yuan_per_gain=1e9)
+    plan = select_sites(table, sp.csc_matrix(np.array([[1, 0], [0, 1], [0, 0]])), weight, params)
+    return compare_preference(plan, weight)
 
 
 def test_every_strength_has_a_line_in_sites_and_in_money() -> None:
@@ -58,7 +59,7 @@ def test_the_legend_tells_where_the_plans_end_and_the_foot_what_they_are() -> No
     assert len(words) == 4
     assert all("40" in word and "90.0" in word for word in words)
     foot = left.figure.get_supxlabel()
-    assert ("贪心" in foot and "合成" in foot) if chinese_fonts() else "Greedy" in foot
+    assert ("不一定是最优" in foot and "合成" in foot) if chinese_fonts() else "none of them need be the best" in foot
 
 
 def test_a_plan_without_sites_is_said_to_be_empty() -> None:

@@ -143,4 +143,4 @@ def test_reasons_tell_why_and_why_not() -> None:
     assert told.loc["P-pole:lamp", "reason"] == "备选:能服务的空洞已由入选站服务"
     house = told.loc["B-building:house", "reason"]
     assert house.startswith("第2位:住宅;新增服务30人,加权100(占空洞33.3%)")
-    assert house.endswith("公共候选 V-facility:clinic 最多能服务其中60%(但距入选站过近)")
+    assert house.endswith("公共候选 V-facility:clinic 最多能服务其中60%(但距入选站过近:V-facility:committee)")

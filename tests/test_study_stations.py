@@ -19,6 +19,7 @@ from siteplan.params import EquipmentParams
 from siteplan.study._places import with_places
 from siteplan.study._scene import _as_5g
 from siteplan.study._stations import sites_of, stations_of
+from siteplan.study._targets import OWN, target_table
 
 COUNTIES = {"C1": {"name": "甲县", "geometry": rect(0, 0, 500, 1000)},
             "C2": {"name": "乙县", "geometry": rect(500, 0, 1000, 1000)}}
@@ -96,6 +97,57 @@ def test_proposed_sites_count_once_they_are_asked_for() -> None:
     assert sites["stations"].to_dict() == {"a": 2.0, "roof": 1.0}
     assert sites.loc["a", "built_on"] == pd.Timestamp("2023-05-01")
     assert len(stations_of(scene, None)) == 1
+
+
+def test_a_planned_site_counts_from_the_end_of_its_year_and_one_without_year_at_once() -> None:
+    """Four stations at a site of 2026, one at a site of 2028 and one without year; the roof of 2022 is too early."""
+    def new(name: str, year: int, count: int = 1) -> dict[str, Any]:
+        return {"status": "proposed", "source": "building", "source_id": name, "geometry": at(100, 500),
+                "build_year": year, "station_count": count}
+    planned = proposed(a=new("A", 2026, 4), b=new("B", 2028), c=new("C", 0), d=new("D", 2022))
+    stations = stations_of(scene_of({}, counties=COUNTIES), planned)
+    sites = sites_of(stations)
+    assert sites["built_on"].dropna().astype(str).to_dict() == {"a": "2026-12-31", "b": "2028-12-31", "d": "2022-12-31"}
+
+    def count(unit: str, measure: str, since: int, by: dt.date) -> int:
+        asked = Target(id="t", level="city", measure=measure, value=9, unit=unit, since=dt.date(since, 1, 1), by=by,
+                       source="a test")
+        told = shortfall([asked], None, None, stations if unit == "基站" else sites, dt.date(2026, 6, 30), state="after")
+        return int(told["reached"].iloc[0])
+
+    ends = [dt.date(2026, 6, 30), dt.date(2026, 12, 31), dt.date(2027, 12, 31), dt.date(2028, 12, 31)]
+    assert [count("基站", "site_quota", 2026, by) for by in ends] == [1, 5, 5, 6]
+    assert [count("站址", "site_quota", 2026, by) for by in ends] == [1, 2, 2, 3]
+    assert [count("基站", "site_total", 2026, by) for by in ends] == [2, 6, 6, 7]
+    assert count("基站", "site_quota", 2022, dt.date(2022, 12, 31)) == 0  # its day is past: nothing planned is there
+
+
+def test_a_rate_says_that_sites_beyond_its_day_are_in_the_coverage_it_is_judged_by() -> None:
+    """The coverage as planned has the site of 2028: the rate by 2027 says so, that by 2028 need not; nor the quota."""
+    planned = proposed(**{name: {"status": "proposed", "source": "building", "source_id": name,
+                                 "geometry": at(100, 500), "build_year": year}
+                          for name, year in (("A", 2027), ("B", 2028))})
+    stations = stations_of(scene_of({}, counties=COUNTIES), planned)
+    asked = {f"rate_{year}": {"level": "city", "measure": "village_rate", "value": 50, "unit": "%",
+                              "by": dt.date(year, 12, 31)} for year in (2027, 2028)}
+    asked["quota"] = {"level": "city", "measure": "site_quota", "value": 2, "unit": "基站", "by": dt.date(2027, 12, 31)}
+    villages = pd.DataFrame({"verdict_before": ["fail"], "verdict_after": ["pass"]}, index=["V1"])
+    here = SimpleNamespace(params=SimpleNamespace(targets=asked))
+    told = target_table(here, {"villages": {OWN: villages}, "zones": {OWN: villages.iloc[:0]}}, stations)
+    assert [";按全部规划站址建成后判定,其中1处在期限之后" in reason for reason in told["reason_after"]] == [True, False, False]
+    assert not told["reason_before"].str.contains("期限之后").any()
+    assert told["reached_after"].tolist() == [1, 1, 1]
+
+
+def test_a_planned_day_does_not_date_a_site_that_exists() -> None:
+    """Built on a day that nobody noted, and given a further station in 2027: no new site of 2027."""
+    new = proposed(mast={"status": "proposed", "source": "station", "source_id": "a", "geometry": at(100, 500),
+                         "build_year": 2027})
+    stations = stations_of(scene_of({"a-1": sector(100, 500, "a")}, counties=COUNTIES), new)
+    sites = sites_of(stations)
+    assert sites["built_on"].isna().tolist() == [True]
+    assert [int(shortfall([target("site_quota", 9, unit, 2027)], None, None, table, state="after")["reached"].iloc[0])
+            for unit, table in (("基站", stations), ("站址", sites))] == [1, 0]
 
 
 def test_4g_stations_that_stand_in_are_not_counted_as_5g() -> None:

@@ -207,6 +207,14 @@ def test_proposed_sites_count_only_in_the_state_after_and_before_the_last_day() 
     assert late["reached"] == 1
 
 
+def test_a_planned_day_counts_within_the_window_only() -> None:
+    sites = sites_of(["2023-12-31", "2024-12-31", "2025-12-31"])
+    sites["status"] = "proposed"
+    told = [only(shortfall([quota()], None, None, sites, today, state=state))["reached"] for today, state in (
+        (None, "after"), (dt.date(2024, 6, 30), "after"), (dt.date(2025, 2, 1), "after"), (None, "before"))]
+    assert told == [1, 1, 0, 0]
+
+
 def test_stations_are_networks_at_a_site() -> None:
     sites = sites_of(["2024-03-01"] * 2, networks=["移动&广电|电信&联通", "移动&广电"])
     assert one(quota(unit="基站"), sites=sites)["reached"] == 3

@@ -18,10 +18,24 @@ and sums of whole numbers do not depend on the order of work, so tiles, threads 
 All kernels are plain Python functions first (``.py_func``) and run with ``NUMBA_DISABLE_JIT=1`` as well.
 """
 
+from siteplan._kernels._anneal import anneal_part
+from siteplan._kernels._choice import Books, Bounds, Prices, Spans, Terms, choose_lazily, invert, put
 from siteplan._kernels._disc import Disc, build_disc, copy_window
+from siteplan._kernels._dual import (
+    add_by_number,
+    add_steps,
+    advance_cells,
+    count_runs,
+    fill_runs,
+    grow_cliques,
+    polish_rows,
+    settle_rows,
+    weigh_cells,
+)
 from siteplan._kernels._exact import exact_visible, point_sight, point_space
 from siteplan._kernels._facade import lend_sight, nearest_open, steps_outwards
 from siteplan._kernels._footprint import MastRow, Scenery, cover_masts
+from siteplan._kernels._heat import Beside, find_beginners, heat_part, share_weights, value_anew
 from siteplan._kernels._nouns import (
     CLEAR_NU,
     NO_SERVER,
@@ -41,14 +55,29 @@ from siteplan._kernels._profiles import exact_sight, exact_terrain
 from siteplan._kernels._radiate import add_mast, attenuation, knife_edge_db, path_row, power_units
 from siteplan._kernels._reach import point_loss, reach_mast
 from siteplan._kernels._servers import decode_keys, fill_sinr, fuse_windows, merge_servers
+from siteplan._kernels._swaps import (
+    BLOCK,
+    Index,
+    Worth,
+    floors_broken,
+    rows_broken,
+    seat,
+    service_change,
+    sum_up,
+    swap_pass,
+)
 from siteplan._kernels._sweep import sweep_sight
 from siteplan._kernels._terrain import sweep_terrain
 
 __all__ = [
-    "CLEAR_NU", "NO_SERVER", "OUT_OF_REACH_DB", "POWER_UNITS_PER_MW", "STEPS_PER_DB", "Disc", "Limits", "Losses",
-    "Mast", "MastRow", "Pixels", "Scenery", "Sectors", "Servers", "add_mast", "attenuation", "build_disc",
-    "copy_window", "cover_masts", "decode_keys", "empty_servers", "exact_sight", "exact_terrain", "exact_visible",
-    "fill_sinr", "fuse_windows", "knife_edge_db", "lend_sight", "merge_servers", "nearest_open", "path_row",
-    "point_loss", "point_sight", "point_space", "power_units", "reach_mast", "sight_of_pairs", "steps_outwards",
-    "sweep_sight", "sweep_terrain",
+    "BLOCK", "CLEAR_NU", "NO_SERVER", "OUT_OF_REACH_DB", "POWER_UNITS_PER_MW", "STEPS_PER_DB", "Beside", "Books",
+    "Bounds", "Disc", "Index", "Limits", "Losses", "Mast", "MastRow", "Pixels", "Prices", "Scenery", "Sectors",
+    "Servers", "Spans", "Terms", "Worth", "add_by_number", "add_mast", "add_steps", "advance_cells", "anneal_part",
+    "attenuation", "build_disc", "choose_lazily", "copy_window", "count_runs", "cover_masts", "decode_keys",
+    "empty_servers", "exact_sight", "exact_terrain", "exact_visible", "fill_runs", "fill_sinr", "find_beginners",
+    "floors_broken", "fuse_windows", "grow_cliques", "heat_part", "invert", "knife_edge_db", "lend_sight",
+    "merge_servers", "nearest_open", "path_row", "point_loss", "point_sight", "point_space", "polish_rows",
+    "power_units", "put", "reach_mast", "rows_broken", "seat", "service_change", "settle_rows", "share_weights",
+    "sight_of_pairs", "steps_outwards", "sum_up", "swap_pass", "sweep_sight", "sweep_terrain", "value_anew",
+    "weigh_cells",
 ]

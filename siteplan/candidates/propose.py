@@ -22,17 +22,19 @@ from siteplan.candidates.kinds import (
     works,
 )
 from siteplan.candidates.kinds.operators import wanted_operators
+from siteplan.candidates.moves import with_moves
 from siteplan.candidates.places import concat_sites, tilt_radius_m, with_places
 from siteplan.candidates.rules.place_rules import apply_rules
 from siteplan.candidates.rules.refuse import gap_distance_m, refuse
 from siteplan.candidates.rules.rule_table import SiteRule, site_rules
 from siteplan.candidates.rules.spacing import refuse_crowded
+from siteplan.candidates.traits.base_stations import with_station_count
 from siteplan.candidates.traits.costs import with_costs
 from siteplan.candidates.traits.distances import with_distances
 from siteplan.candidates.traits.feasible_sectors import feasible_azimuths, without_sector
 from siteplan.candidates.traits.scenes import with_scenes
 from siteplan.candidates.traits.screening import EMF, emf_flags
-from siteplan.decisions import refusals
+from siteplan.decisions import kept_sites, refusals
 from siteplan.input_ledger import InputLedger
 
 Propose = Callable[[CandidateContext], gpd.GeoDataFrame]
@@ -63,13 +65,15 @@ def _judged(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.Ge
             before: gpd.GeoDataFrame | None = None) -> gpd.GeoDataFrame:
     """Sites with place, scene, distances and sectors, and every rule of place that they break.
 
-    ``before`` are sites that were judged earlier: an id of the decisions that means one of them means none of these.
+    Whatever a meeting moved is at its new place beforehand. ``before`` are sites that were judged earlier: an id of the
+    decisions that means one of them means none of these.
     """
     if sites.empty:
         return sites
+    every = sites if before is None else concat_sites([before, sites])
+    sites = with_moves(sites, context, every, rules)
     sites = with_distances(with_scenes(with_places(sites, context), context), context)
     sites = sites.assign(azimuths=feasible_azimuths(sites, context.surface, context.equipment))
-    every = sites if before is None else concat_sites([before, sites])
     sites = apply_rules(sites, context, existing, rules=rules, to_gap_m=to_gap_m,
                         decisions=refusals(context.decisions, every))
     shut = without_sector(sites, context.equipment)
@@ -78,20 +82,28 @@ def _judged(sites: gpd.GeoDataFrame, context: CandidateContext, existing: gpd.Ge
 
 def _thinned(sites: gpd.GeoDataFrame, kinds: Mapping[str, gpd.GeoDataFrame], context: CandidateContext,
              rules: Mapping[str, SiteRule]) -> gpd.GeoDataFrame:
-    """Of open poles, roofs and places on open land that crowd each other, the better ones stand for the others."""
-    params = context.params
+    """Of open poles, roofs and places on open land that crowd each other, the better ones stand for the others.
+
+    What a meeting keeps is the best.
+    """
+    params, kept = context.params, set(kept_sites(context.decisions, sites))
+
+    def kept_first(order: list[str]) -> list[str]:
+        return sorted(order, key=lambda site_id: site_id not in kept)
+
     best: list[str] = []
     if "pole" in kinds:
         standing = sites[sites["source"] == "pole"]
         best += standing.index[poles.thinning_order(context, standing)].tolist()
     if "works" in kinds:  # a pole that stands comes before one that works could set up
         best += sorted(kinds["works"].index)
-    sites = refuse_crowded(sites, best, params.pole_spacing_m, rules)
+    sites = refuse_crowded(sites, kept_first(best), params.pole_spacing_m, rules)
     if "building" in kinds:
         houses = kinds["building"].index[roofs.thinning_order(kinds["building"])].tolist()
-        sites = refuse_crowded(sites, houses, params.roof_spacing_m, rules)
+        sites = refuse_crowded(sites, kept_first(houses), params.roof_spacing_m, rules)
     if "greenfield" in kinds:
-        sites = refuse_crowded(sites, sorted(kinds["greenfield"].index), params.greenfield_spacing_m, rules)
+        sites = refuse_crowded(sites, kept_first(sorted(kinds["greenfield"].index)), params.greenfield_spacing_m,
+                               rules)
     return sites
 
 
@@ -105,7 +117,7 @@ def _with_demands(sites: gpd.GeoDataFrame, context: CandidateContext, existing: 
     own = replace(context, ledger=InputLedger())
     found = _judged(demands.demand_sites(context, left), own, existing, rules, to_gap_m, before=sites)
     # what holds for the study as a whole (areas, scenes, distances) has been told; what is said of requests has not
-    context.ledger.extend(line for line in own.ledger if line.layer == "demands")
+    context.ledger.extend(line for line in own.ledger if line.layer in ("demands", "decisions"))
     return concat_sites([sites, found])
 
 
@@ -155,4 +167,7 @@ def propose_sites(context: CandidateContext) -> gpd.GeoDataFrame:
     sites = _thinned(sites, kinds, context, rules)
     sites = _with_demands(sites, context, existing, rules, to_gap_m)
     table = concat_sites([with_places(existing, context), _screened(sites, context, rules)]).sort_index()
-    return with_costs(table.assign(tilt_radius_m=tilt_radius_m(table, existing)), context)
+    table = table.assign(tilt_radius_m=tilt_radius_m(table, existing))
+    cells = context.tables["stations"]
+    shared = cells.loc[cells["technology"] == "5G", "network"].dropna().astype("str").unique()
+    return with_costs(with_station_count(table, wanted_operators(context), shared), context)

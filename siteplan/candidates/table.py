@@ -18,12 +18,15 @@ SITE_COLUMNS: Mapping[str, object] = {
     "capex_yuan": 0.0, "yearly_yuan": 0.0, "cost_yuan": 0.0,
     "operators": "", "demand_ids": "", "members": "", "lessee": "",
     "refusal_code": "", "flags": "", "evidence": "", "choice_code": "", "choice_text": "",
-    "reason": "", "rank_no": 0, "gain": 0.0, "gain_demand": 0.0,
+    "reason": "", "rank_no": 0, "build_year": 0, "station_count": 0, "moved_m": 0.0, "gain": 0.0, "gain_demand": 0.0,
+    "gain_points": 0, "loss_points": 0, "loss": 0.0, "loss_demand": 0.0, "rival_id": "", "rival_text": "",
     "gain_share": 0.0, "town": "", "county": "",
     "unit_code": "", "parcel_code": "", "land_use_code": "", "lon": np.nan, "lat": np.nan,
 }
 """Columns of the sites table and the value a column has where nobody sets it."""
 
+STATION_5G = " 5G"
+"""How a network of an existing station ends that is counted: ``电信&联通 5G``."""
 PREFIX = {"facility": "V", "ground": "G", "pole": "P", "building": "B", "station": "R", "sharing": "S",
           "planned": "N", "works": "W", "greenfield": "L", "demand": "D", "existing": "E"}
 """First letter of a site id: venue roof or land, ground of a venue with a roof, pole, building roof, mast without 5G,

@@ -92,6 +92,7 @@ def read_decisions(table: pd.DataFrame, ledger: InputLedger) -> Decisions:
     Returns
     -------
     Decisions
+        Every row of the table is in ``rows`` or in ``unused``.
 
     Examples
     --------
@@ -107,23 +108,29 @@ def read_decisions(table: pd.DataFrame, ledger: InputLedger) -> Decisions:
                for name, fold in names.items()}
     days = pd.to_datetime(pd.Series(table["date"].to_numpy() if "date" in table else None, index=range(len(table)),
                                     dtype="object"), errors="coerce", format="mixed")
-    rows = []
+    rows: list[Decision] = []
+    unused: list[Decision] = []
     for number in range(len(table)):
         cell = {name: values[number] for name, values in columns.items()}
         day = None if pd.isna(days[number]) else days[number].date()
         raw = Decision(cell["id"], action_of(cell["action"]), value=cell["value"], who=cell["who"], why=cell["why"],
-                       date=day, file=cell["source_file"], row=cell["source_row"])
+                       date=day, file=cell["source_file"], row=cell["source_row"], said=cell["action"], number=number)
         if not raw.id or not raw.action:
             field, word = ("id", "站址编号为空") if not raw.id else ("action", f"“{cell['action']}”不是可用的决定")
             known = "、".join(str(entry["zh"]) for entry in words_of("actions").values())
             ledger.add(LAYER, raw.file, raw.row, field, cell[field], "refused", f"{word}，这一行没有使用", f"可用：{known}")
+            unused.append(replace(raw, note=f"{word}，这一行没有使用"))
             continue
         row, faults = _read_value(raw)
         for fault in faults:
             ledger.add(LAYER, raw.file, raw.row, fault.field, raw.value, fault.action, fault.reason, fault.remedy)
-        rows += [row] if row is not None else []
+        if row is None:
+            unused.append(replace(raw, note=faults[0].reason))
+        else:
+            rows.append(row)
     _tell_missing(rows, ledger)
-    return Decisions(tuple(_settle(_one_fee(rows, ledger), ledger)))
+    rows, twice = _one_fee(rows, ledger)
+    return Decisions(tuple(_settle(rows, ledger)), (*unused, *twice))
 
 
 def _tell_missing(rows: Sequence[Decision], ledger: InputLedger) -> None:
@@ -148,18 +155,18 @@ def _keys(rows: Iterable[Decision]) -> dict[str, str]:
     return {text: next(iter(full[text])) if len(full.get(text, ())) == 1 else text for text in ids}
 
 
-def _order(row: Decision) -> tuple[dt.date, bool]:
+def day_order(row: Decision) -> tuple[dt.date, bool]:
     """Later rows and, on one day, the stricter ones come last."""
     return row.date or dt.date.min, row.action not in ("keep", "agreed")
 
 
-def _one_fee(rows: Sequence[Decision], ledger: InputLedger) -> list[Decision]:
-    """Of fee records of one id, kind, day and payer the greatest; what falls away is told."""
+def _one_fee(rows: Sequence[Decision], ledger: InputLedger) -> tuple[list[Decision], list[Decision]]:
+    """Of fee records of one id, kind, day and payer the greatest; what falls away is told, and comes second."""
     keys, groups = _keys(rows), defaultdict(list)
     for number, row in enumerate(rows):
         if row.action == "fee":
             groups[keys[row.id], row.kind, row.date].append(number)
-    gone = set()
+    gone: dict[int, str] = {}
     for numbers in groups.values():
         named = sorted({rows[number].who for number in numbers} - {""})
         payers = [{who, ""} if rank == 0 else {who} for rank, who in enumerate(named)] or [{""}]
@@ -168,17 +175,18 @@ def _one_fee(rows: Sequence[Decision], ledger: InputLedger) -> list[Decision]:
             best = max(same, key=lambda number: (rows[number].amount_yuan == rows[number].amount_yuan,
                                                  rows[number].amount_yuan, bool(rows[number].who), -number))
             for number in (entry for entry in same if entry != best):
-                _tell_fee(rows[number], rows[best], ledger)
-                gone.add(number)
-    return [row for number, row in enumerate(rows) if number not in gone]
+                gone[number] = _tell_fee(rows[number], rows[best], ledger)
+    return ([row for number, row in enumerate(rows) if number not in gone],
+            [replace(rows[number], note=note) for number, note in gone.items()])
 
 
-def _tell_fee(row: Decision, best: Decision, ledger: InputLedger) -> None:
+def _tell_fee(row: Decision, best: Decision, ledger: InputLedger) -> str:
     if row.amount_yuan == best.amount_yuan:
         reason = f"与第 {best.row} 行是同一笔{row.kind_zh}，只计一次"
     else:
         reason = f"与第 {best.row} 行同一天同一{row.kind_zh}金额不同，按较大的 {best.amount_yuan:.15g} 元计，本行不计"
     ledger.add(LAYER, row.file, row.row, "value", row.value, "assumed", reason, "核对后只留一行")
+    return reason
 
 
 def _settle(rows: Sequence[Decision], ledger: InputLedger) -> list[Decision]:
@@ -188,15 +196,18 @@ def _settle(rows: Sequence[Decision], ledger: InputLedger) -> list[Decision]:
         mine[keys[row.id]].append(number)
     overruled: dict[int, Decision] = {}
     for numbers in mine.values():
-        ordered = sorted(numbers, key=lambda number: (_order(rows[number]), number))
+        ordered = sorted(numbers, key=lambda number: (day_order(rows[number]), number))
         for place, number in enumerate(ordered):
             row, entry = rows[number], words_of("actions")[rows[number].action]
             for later in (rows[other] for other in ordered[place + 1:]):
                 if later.action in entry["against"] or (entry["single"] and later.action == row.action):
                     overruled[number] = later
+    notes: dict[int, str] = {}
     for number, later in sorted(overruled.items()):
         row = rows[number]
         same = row.action == later.action and (row.value == later.value or row.action in ("keep", "ban", "agreed"))
         reason = f"与第 {later.row} 行{'重复' if same else f'“{later.action_zh}”不一致'}，以第 {later.row} 行为准"
         ledger.add(LAYER, row.file, row.row, "action", row.action_zh, "note" if same else "assumed", reason, "核对后只留一行")
-    return [replace(row, overruled=True) if number in overruled else row for number, row in enumerate(rows)]
+        notes[number] = reason
+    return [replace(row, overruled=True, note=notes[number]) if number in notes else row
+            for number, row in enumerate(rows)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from siteplan.crs import transform_points
-from siteplan.decisions._read import LAYER
-from siteplan.decisions._values import Decisions
+from siteplan.decisions._read import LAYER, day_order
+from siteplan.decisions._values import Decision, Decisions
 from siteplan.input_ledger import InputLedger
 
 _FRONT = ("facility", "ground")
@@ -104,12 +105,10 @@ def refusals(decisions: Decisions, sites: pd.DataFrame) -> Mapping[str, tuple[st
     meant = sites_meant(decisions, sites)
     out: dict[str, tuple[str, str]] = {}
     for row in (*decisions.of("ban"), *decisions.of("refused")):
-        facts = [word for word in (row.who, "" if row.date is None else row.date.isoformat()) if word]
-        origin = f"（{'，'.join(facts)}）" if facts else ""
         if row.action == "ban":
-            code, sentence = "banned", f"会议决定不用{origin}"
+            code, sentence = "banned", f"会议决定不用{row.origin}"
         else:
-            code, sentence = "refused_by_owner", f"权属单位拒绝{origin}：{row.kind_zh}"
+            code, sentence = "refused_by_owner", f"权属单位拒绝{row.origin}：{row.kind_zh}"
         why = f"{'，' if row.action == 'refused' else '：'}{row.why}" if row.why else ""
         for site_id in meant[row.id]:
             out.setdefault(site_id, (code, sentence + why))
@@ -122,22 +121,83 @@ def kept_sites(decisions: Decisions, sites: pd.DataFrame) -> tuple[str, ...]:
     return tuple(sorted({site_id for row in decisions.of("keep") for site_id in meant[row.id]}))
 
 
+def kept_groups(decisions: Decisions, sites: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Open candidates that a meeting keeps: of each group at least one has to be chosen.
+
+    A row that means the roof and the land of one venue is fulfilled by either. Candidates that a rule refuses are not
+    among them, and existing stations stand anyway. Of two rows that keep different alternatives of one venue the
+    later one stands, because both cannot be built.
+
+    Parameters
+    ----------
+    decisions : Decisions
+    sites : DataFrame
+        Sites table with ``source, source_id, status`` (and ``members``).
+
+    Returns
+    -------
+    tuple of tuple of str
+        Sorted, each group sorted, none holds another.
+
+    Examples
+    --------
+    >>> sites = pd.DataFrame({"source": ["ground", "facility"], "source_id": "F1", "status": "candidate"},
+    ...                      index=["G-ground:F1", "V-facility:F1"])
+    >>> kept_groups(Decisions((Decision("F1", "keep"),)), sites)
+    (('G-ground:F1', 'V-facility:F1'),)
+    >>> kept_groups(Decisions((Decision("F1", "keep"), Decision("V-facility:F1", "keep"))), sites)
+    (('V-facility:F1',),)
+    """
+    meant = sites_meant(decisions, sites)
+    front = sites["source"].isin(_FRONT).to_numpy(dtype=bool)
+    place = pd.Series(sites["source_id"].astype("str").where(front, sites.index.to_series().astype("str")),
+                      index=sites.index)
+    status = sites["status"]
+    wanted: dict[frozenset[str], set[str]] = {}
+    for row in sorted(decisions.of("keep"), key=day_order):
+        free = {site_id for site_id in meant[row.id] if status[site_id] == "candidate"}
+        if not free:
+            continue
+        key = frozenset(place[site_id] for site_id in free)
+        wanted[key] = (wanted.get(key, free) & free) or free
+    groups = {tuple(sorted(group)) for group in wanted.values()}
+    return tuple(sorted(group for group in groups if not any(set(other) < set(group) for other in groups)))
+
+
 def site_years(decisions: Decisions, sites: pd.DataFrame) -> Mapping[str, int]:
-    """Year of construction by site id."""
+    """Year of construction by site id; of two rows that mean one site the later stands."""
     meant = sites_meant(decisions, sites)
-    return MappingProxyType({site_id: row.year for row in decisions.of("year") for site_id in meant[row.id]})
+    return MappingProxyType({site_id: row.year for row in sorted(decisions.of("year"), key=day_order)
+                             for site_id in meant[row.id]})
 
 
-def moved_sites(decisions: Decisions, sites: pd.DataFrame, crs: Any) -> Mapping[str, tuple[float, float]]:
-    """New places by site id: easting and northing in the study CRS ``crs``, m; longitudes are those of WGS 84."""
+@dataclass(frozen=True)
+class Move:
+    """Where a site is moved to: easting and northing in the study CRS, m, and the row that says so."""
+
+    x: float
+    y: float
+    decision: Decision
+
+
+def site_moves(decisions: Decisions, sites: pd.DataFrame, crs: Any) -> Mapping[str, Move]:
+    """New places by site id, with the decision; of two rows that mean one site the later stands.
+
+    Longitudes are those of WGS 84. A place that the study CRS does not reach has coordinates that are not finite.
+    """
     meant = sites_meant(decisions, sites)
-    out: dict[str, tuple[float, float]] = {}
-    for row in decisions.of("move"):
-        if row.place is None:
+    out: dict[str, Move] = {}
+    for row in sorted(decisions.of("move"), key=day_order):
+        if row.place is None or not meant[row.id]:
             continue
         x, y = row.place
         if row.lonlat:
             east, north = transform_points(x, y, "EPSG:4326", crs)
             x, y = float(east), float(north)
-        out.update(dict.fromkeys(meant[row.id], (x, y)))
+        out.update(dict.fromkeys(meant[row.id], Move(x, y, row)))
     return MappingProxyType(out)
+
+
+def moved_sites(decisions: Decisions, sites: pd.DataFrame, crs: Any) -> Mapping[str, tuple[float, float]]:
+    """New places by site id: easting and northing in the study CRS ``crs``, m; longitudes are those of WGS 84."""
+    return MappingProxyType({key: (move.x, move.y) for key, move in site_moves(decisions, sites, crs).items()})

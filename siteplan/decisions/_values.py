@@ -59,6 +59,12 @@ class Decision:
         Where it stands.
     overruled : bool
         A later row, or a stricter one, says otherwise: told in the lists, not followed.
+    said : str
+        The action as written.
+    note : str
+        Chinese: why the row is not followed; empty where it is.
+    number : int
+        Its place in the table, from 0.
     """
 
     id: str
@@ -75,6 +81,9 @@ class Decision:
     file: str = ""
     row: str = ""
     overruled: bool = False
+    said: str = ""
+    note: str = ""
+    number: int = 0
 
     @property
     def kind_zh(self) -> str:
@@ -83,19 +92,44 @@ class Decision:
 
     @property
     def action_zh(self) -> str:
-        """The action in Chinese."""
-        return str(words_of("actions")[self.action]["zh"])
+        """The action in Chinese; as written where it is none."""
+        return str(words_of("actions")[self.action]["zh"]) if self.action else self.said
+
+    @property
+    def origin(self) -> str:
+        """Who decided and when, in brackets; empty where neither is known.
+
+        >>> Decision("F1", "keep", who="例会", date=dt.date(2026, 6, 5)).origin, Decision("F1", "keep").origin
+        ('（例会，2026-06-05）', '')
+        """
+        facts = [word for word in (self.who, "" if self.date is None else self.date.isoformat()) if word]
+        return f"（{'，'.join(facts)}）" if facts else ""
 
 
 @dataclass(frozen=True)
 class Decisions:
     """All decisions of a study, in the order of the file.
 
+    Attributes
+    ----------
+    rows : tuple of Decision
+        What could be read; overruled ones are among them.
+    unused : tuple of Decision
+        Rows that could not be read, and records that say the same as another one; ``note`` tells why.
+
+    Examples
+    --------
     >>> Decisions((Decision("F1", "keep"), Decision("F2", "ban", overruled=True))).of("ban")
     ()
     """
 
     rows: tuple[Decision, ...] = ()
+    unused: tuple[Decision, ...] = ()
+
+    @property
+    def every(self) -> tuple[Decision, ...]:
+        """All rows of the table, in its order."""
+        return tuple(sorted((*self.rows, *self.unused), key=lambda row: row.number))
 
     def of(self, action: str, *, overruled: bool = False) -> tuple[Decision, ...]:
         """Rows of an action; overruled ones only where asked for."""

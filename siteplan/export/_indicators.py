@@ -18,6 +18,7 @@ from siteplan.export._results import (
     result_marks,
     result_rows,
     result_sheets,
+    shown_sheet,
     tell,
     verdict_marks,
     widths_of,
@@ -26,6 +27,10 @@ from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
 from siteplan.gaps import VERDICT_ZH, complaints_without_gap
 from siteplan.gaps.progress.ranking import ranking_of
 from siteplan.plan import Plan
+from siteplan.selection import objective_zh, proof_sentence
+from siteplan.selection.explain import DEMAND_UNIT
+from siteplan.selection.money import knee_sentence
+from siteplan.selection.stability import stability_sentence
 
 ZONE_SHEET = "重点区域"
 ZONE_HEAD = ["编号", "名称", "类型", "县区", "镇街", "规则", "面积(公顷)", "需求", "现状面积覆盖率(%)", "规划后面积覆盖率(%)", "现状需求覆盖率(%)",
@@ -33,6 +38,8 @@ ZONE_HEAD = ["编号", "名称", "类型", "县区", "镇街", "规则", "面积
              "现状说明", "规划后说明"]
 WIDE = 16
 """Sheets of more columns are printed two pages wide."""
+CHOICE_SHEETS = ("choice_reasons", "limits", "money_curve", "stability")
+"""Sheets with sentences on the choice over them."""
 SHARES = ("area_share", "demand_share", "indoor_share", "pass_probability")
 
 
@@ -90,14 +97,36 @@ def write_indicators(plan: Plan, path: Path) -> None:
 
 def _add_result(book: Any, plan: Plan, key: str, table: pd.DataFrame) -> None:
     """One table of results as a sheet."""
-    sheet = result_sheets()[key]
-    notes = [f"{plan.study['name']} {sheet.title}", *(_with_values(plan, note) for note in sheet.notes),
+    sheet = shown_sheet(table, result_sheets()[key])
+    notes = [f"{plan.study['name']} {sheet.title}", *_choice_notes(plan, key),
+             *(_with_values(plan, note) for note in sheet.notes),
              *(_weight_notes(plan) if key in ("counties", "towns") else ()), *plan.study["notices"]]
     if len(table) > sheet.most:
         notes.append(f"只列前 {sheet.most} 行,共 {len(table)} 行,全部见 gaps.gpkg")
     shown = _with_degrees(table.head(sheet.most))
     add_sheet(book, sheet.sheet, [item.zh for item in sheet.fields], result_rows(shown, sheet), notes, widths_of(sheet),
               result_marks(shown, sheet), pages=2 if len(sheet.fields) > WIDE else 1)
+
+
+def _choice_notes(plan: Plan, key: str) -> list[str]:
+    """Over the sheets of the choice: what it aims at, how good it is, and the sentence of the sheet itself."""
+    if key not in CHOICE_SHEETS:
+        return []
+    chosen = plan.selection
+    if key == "money_curve":
+        return [] if chosen.money is None else [knee_sentence(chosen.money, DEMAND_UNIT[plan.demand_kind]),
+                                                _plan_beside(plan)]
+    if key == "stability":
+        return [] if chosen.stability is None else [stability_sentence(chosen.stability)]
+    unit = [f"需求单位:{plan.study['demand_zh']}"] if key == "choice_reasons" else []
+    return [f"目标:{objective_zh(chosen)}", proof_sentence(chosen), *unit]
+
+
+def _plan_beside(plan: Plan) -> str:
+    """What the plan itself costs and serves, to be read beside the curve."""
+    served = float(plan.proposed["gain_demand"].sum())
+    return (f"本方案:{len(plan.proposed)}处、{plan.selection.cost_yuan / 1e4:,.0f}万元,服务{served:,.0f}"
+            f"{DEMAND_UNIT[plan.demand_kind]},加权{plan.selection.covered:,.0f}")
 
 
 def _with_values(plan: Plan, note: str) -> str:

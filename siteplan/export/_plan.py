@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from siteplan.coverage._exposure import site_exposure
+from siteplan.export._certificate import certificate_writers
 from siteplan.export._check import write_ledger_csv
 from siteplan.export._detailed_plan import as_frame, export_table, write_shapefile
 from siteplan.export._exposure import site_states, write_exposure_csv
@@ -24,29 +25,34 @@ from siteplan.export._letter_files import LIST, NOTHING, EarlierLetters, earlier
 from siteplan.export._opening import opening_layers
 from siteplan.export._raster import coverage_bands, write_cog
 from siteplan.export._sheets import write_ledger
+from siteplan.export._spot_files import write_spot_files
 from siteplan.export._staging import write_files
 from siteplan.export._vector import write_geopackage
 from siteplan.export._workbook import write_csv
 from siteplan.opening import NO_SECRECY_LIST
 from siteplan.plan import Plan
 from siteplan.secrecy import hide_secret_units
+from siteplan.selection import PLAN_STATUS_ZH, objective_zh, proof_sentence
+from siteplan.selection.explain import DEMAND_UNIT
+from siteplan.selection.money import knee_sentence
+from siteplan.selection.stability import stability_sentence
 
 STATUS_ZH = {"existing": "现状", "candidate": "备选", "proposed": "规划", "refused": "不可用"}
 PLACED = ("indoor_gaps", "stretches", "complaints", "hot_spots", "indoor_buildings")
 """Results with a place, layers of ``gaps.gpkg`` beside the gap areas."""
 SITE_FACTS = ("opens", "azimuths", "scene", "address", "power_m", "fibre_m", "capex_yuan", "yearly_yuan", "cost_yuan",
-              "operators", "demand_ids", "flags", "evidence", "choice_code", "choice_text")
+              "operators", "demand_ids", "flags", "evidence", "choice_code", "choice_text", "build_year",
+              "station_count", "gain_points", "loss", "loss_demand", "loss_points", "rival_id", "rival_text")
 """Columns of a proposed site that ``plan.json`` holds as they are."""
 SITE_EXTRAS = ("status", "source", "source_id", "preference", "gain_share", "tilt_radius_m", "refusal_code", "flags",
-               "choice_code", "choice_text", "evidence", "members", "demand_ids", "lessee", "spacing_m",
-               "roof_area_m2", "slope_deg", "cost_model")
+               "choice_code", "choice_text", "loss", "loss_demand", "rival_id", "rival_text", "evidence",
+               "members", "demand_ids", "lessee", "spacing_m", "roof_area_m2", "slope_deg", "cost_model")
 """Columns of ``candidates.gpkg`` beside those of the site layer."""
 Writer = Callable[[Plan, Path], Any]
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """Everything ``plan.json`` says; every number can be recomputed from the other files."""
-    chosen = plan.selection
     flags = site_states(plan, plan.proposed.index)["flag"]
     sites = [{"site_id": str(site_id), "rank_no": int(row["rank_no"]), "name": row["name"], "kind": row["kind"],
               "source": row["source"], "source_id": row["source_id"], "build": row["build"], "tier": int(row["tier"]),
@@ -56,18 +62,53 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
               **{name: row[name] for name in SITE_FACTS}, "gain": float(row["gain"]),
               "gain_demand": float(row["gain_demand"]), "x": float(row.geometry.x), "y": float(row.geometry.y),
               "reason": row["reason"], "exposure_flag": flags[site_id]} for site_id, row in plan.proposed.iterrows()]
-    bound = {"covered": chosen.covered, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
-             "total_weight": float(chosen.weight.sum()), "candidates": len(chosen.candidate_ids),
-             "demand_cells": len(chosen.weight), "stopped": chosen.stopped, "sites": chosen.bound_sites,
-             "meaning": "覆盖空洞内的加权需求;同样数量和预算内的任何选址方案都不超过 upper_bound"}
+    bound = proof_facts(plan)
     return {"study": dict(plan.study), "parameters": dict(plan.parameters),
             "inputs": [dict(file) for file in plan.inputs],
             "indicators": dict(plan.indicators), "results": _result_facts(plan), "sites": sites, "bound": bound,
-            "ledger": plan.ledger.summary(), "versions": dict(plan.versions), "timings": dict(plan.timings)}
+            "ledger": plan.ledger.summary(), "versions": dict(plan.versions),
+            "timings": {**plan.timings, "search": plan.selection.answer.seconds}}
+
+
+def proof_facts(plan: Plan) -> dict[str, Any]:
+    """How good the choice is, and what proves it; ``siteplan verify`` counts it again from ``certificate/``."""
+    chosen = plan.selection
+    answer = chosen.answer
+    return {"objective": objective_zh(chosen), "status": chosen.status, "status_zh": PLAN_STATUS_ZH[chosen.status],
+            "value": chosen.value, "upper_bound": chosen.upper_bound, "optimality_gap": chosen.optimality_gap,
+            "covered": chosen.covered, "total_weight": float(chosen.weight.sum()), "proof": answer.proof,
+            "method": answer.method, "seed": answer.seed, "cut": answer.cut,
+            "candidates": len(chosen.candidate_ids), "demand_cells": len(chosen.weight), "stopped": chosen.stopped,
+            "limits": [limit.zh for limit in chosen.task.limits],
+            "gave_way": dict(chosen.given), "meaning": proof_sentence(chosen), "knee": _knee_facts(plan),
+            "stability": _stability_facts(plan)}
+
+
+def _knee_facts(plan: Plan) -> dict[str, Any] | None:
+    """Where further money begins to bring little; None where no curve was drawn, step 0 where it has no knee."""
+    curve = plan.selection.money
+    if curve is None:
+        return None
+    row = curve.table.iloc[curve.knee]
+    told = {name: row[name] for name in ("cost_yuan", "served_weight", "served_demand", "gap_share", "upper_weight")}
+    return {"step": curve.knee, **told, "meaning": knee_sentence(curve, DEMAND_UNIT[plan.demand_kind])}
+
+
+def _stability_facts(plan: Plan) -> dict[str, Any] | None:
+    """What small errors of demand and costs change; None where that was not tried."""
+    found = plan.selection.stability
+    if found is None or not len(found.draws):
+        return None
+    firm = found.kept_share.index[found.kept_share == 1]
+    return {"noise": found.noise, "draws": len(found.draws), "mean_changed": float(found.draws["changed"].mean()),
+            "max_changed": int(found.draws["changed"].max()), "max_regret": float(found.draws["regret"].max()),
+            "firm_sites": [str(site) for site in firm],
+            "kept_share": {str(site): float(share) for site, share in found.kept_share.items()},
+            "meaning": stability_sentence(found)}
 
 
 TOLD = ("targets", "cheapest", "rules", "counties", "towns", "complaint_findings", "complaint_rates",
-        "connectivity_counts", "indoor_counts", "venues")
+        "connectivity_counts", "indoor_counts", "venues", "limits", "decision_effects", "money_curve", "stability")
 """Results that ``plan.json`` holds whole; the others stand in ``gaps.gpkg`` and ``indicators.xlsx``."""
 
 
@@ -183,14 +224,14 @@ def _write_servers(plan: Plan, path: Path) -> None:
     table.to_csv(path, index=False, encoding="utf-8-sig")
 
 
-def _write_reach(plan: Plan, path: Path) -> None:
-    """Reach, weights and multipliers of the selection, so that gains and bound can be recounted."""
-    chosen = plan.selection
-    np.savez_compressed(
-        path, allow_pickle=False, shape=np.array(chosen.reach.shape), indptr=chosen.reach.indptr.astype(np.int64),
-        indices=chosen.reach.indices.astype(np.int32), weight=chosen.weight, multipliers=chosen.multipliers,
-        candidate_ids=np.array(chosen.candidate_ids, dtype=str), site_ids=np.array(chosen.site_ids, dtype=str),
-        gains=chosen.gains)
+def _write_proof(plan: Plan, path: Path) -> None:
+    """The certificate beside its header: the question, the answer and the multipliers, and what reaches rest on."""
+    if plan.certificate is None:
+        return
+    if plan.spot is not None:
+        write_spot_files(plan.spot, path.parent)
+    for name, writer in certificate_writers(plan.certificate):
+        writer(path.parent / Path(name).name)
 
 
 def _write_opening(plan: Plan, path: Path) -> None:
@@ -218,6 +259,7 @@ def _write_letters(plan: Plan, path: Path, earlier: EarlierLetters = NOTHING) ->
     write_letter_files(plan.letters, path, plan.letter_template, earlier)
 
 
+PROOF = "certificate/certificate.json"
 FILES: tuple[tuple[str, Writer], ...] = (
     ("coverage.tif", lambda plan, path: _write_coverage(plan, path, "after")),
     ("coverage_before.tif", lambda plan, path: _write_coverage(plan, path, "before")), ("demand.tif", _write_demand),
@@ -228,7 +270,7 @@ FILES: tuple[tuple[str, Writer], ...] = (
     ("exposure.csv", write_exposure_csv), ("indicators.xlsx", write_indicators), ("ledger.xlsx", write_ledger),
     ("ledger.csv", lambda plan, path: write_ledger_csv(plan.ledger, path)),
     ("ledger.gpkg", _write_opening), ("public_list.csv", _write_public), (LETTER_LIST, _write_letters),
-    ("reach.npz", _write_reach), ("plan.json", _write_json),
+    (PROOF, _write_proof), ("plan.json", _write_json),
 )
 """Deliverables in the order of writing: rasters, which take the most memory, first; ``plan.json`` last."""
 
@@ -281,7 +323,8 @@ def write_plan(plan: Plan, out: Path, extra: Sequence[tuple[str, Writer]] = (),
         if progress is not None:
             progress(name)
 
-    given = [(name, writer) for name, writer in FILES if plan.opening is not None or writer not in _OF_OPENING]
+    given = [(name, writer) for name, writer in FILES if (plan.opening is not None or writer not in _OF_OPENING)
+             and (plan.certificate is not None or name != PROOF)]
     ordered = (*given[:-1], *extra, given[-1])
     found = write_files(Path(out), [(name, partial(write, name, writer)) for name, writer in ordered])
     if plan.opening is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,19 +15,23 @@ from siteplan.gaps.judging.areas import percent_down
 from siteplan.tables import read_table
 
 NO_DATA = "无数据"
-VERDICT_MARKS: Mapping[str, str] = {"fail": "bad", "not_assessable": "warn"}
+VERDICT_MARKS: Mapping[str, str] = {"fail": "bad", "not_assessable": "warn", "False": "warn"}
 MOST_ROWS = 20_000
 """Rows of a sheet; the GeoPackage holds all."""
 
 
 @dataclass(frozen=True)
 class ResultField:
-    """One column of a sheet: name in the table, heading, what its values are, width in letters (0 = fitting)."""
+    """One column of a sheet: name in the table, heading, what its values are, width in letters (0 = fitting).
+
+    ``optional``: left out where no row has a value.
+    """
 
     name: str
     zh: str
     kind: str = "text"
     width: float = 0.0
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,19 @@ def _rounded(digits: int, factor: float = 1.0) -> Callable[[Any], Any]:
 
 
 _FIXED: Mapping[str, Mapping[Any, str]] = {
-    "verdict": VERDICT_ZH, "yes_no": {"True": "是", "False": "否"}, "state": {"yes": "是", "no": "否", "unknown": "不明"},
+    "verdict": VERDICT_ZH, "yes_no": {"True": "是", "False": "否"}, "done": {"True": "是", "False": "否"},
+    "state": {"yes": "是", "no": "否", "unknown": "不明"},
 }
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "text": str, "int": _rounded(0), "number1": _rounded(1), "number2": _rounded(2),
     "degrees": _rounded(6), "hectares": _rounded(1, 1e-4),
-    "km": _rounded(2, 1e-3), "share": percent_down, "percent": _rounded(1, 100.0),
-    "date": lambda value: str(value)[:10],
+    "km": _rounded(2, 1e-3), "wan": _rounded(1, 1e-4), "share": percent_down, "percent": _rounded(1, 100.0),
+    "percent3": _rounded(3, 100.0), "year": lambda value: int(value) or "", "date": lambda value: str(value)[:10],
 }
 """How a value of each kind is told; ``share`` is percent rounded down."""
 _BLANK: Mapping[str, str] = {"share": NO_DATA, "verdict": VERDICT_ZH["not_assessable"], "state": "不明", "yes_no": "不明"}
 _BY_UNIT: Mapping[str, str] = {"share": "share", "count": "int", "m": "int"}
-_SCALES: Mapping[str, float] = {"m2": 1e-6, "yuan": 1e-4}
+_SCALES: Mapping[str, float] = {"m2": 1e-6, "yuan": 1e-4, "元": 1e-4}
 
 
 @cache
@@ -113,6 +118,19 @@ def _tell_by_unit(value: Any, unit: str, *, change: bool) -> Any:
     return round(float(value) * _SCALES.get(unit, 1.0), 2)
 
 
+def shown_sheet(table: pd.DataFrame, sheet: ResultSheet) -> ResultSheet:
+    """The sheet without its optional columns of which no row has a value.
+
+    >>> sheet = result_sheets()["limits"]
+    >>> [item.name for item in shown_sheet(pd.DataFrame({"year": [0, 0]}), sheet).fields][:2]
+    ['zh', 'unit']
+    """
+    named = table.reset_index()
+    fields = tuple(item for item in sheet.fields if not item.optional or (item.name in named and any(
+        tell(value, item.kind) != "" for value in named[item.name])))
+    return replace(sheet, fields=fields)
+
+
 def result_rows(table: pd.DataFrame, sheet: ResultSheet) -> list[list[Any]]:
     """Cells under the headings of a sheet; columns that the table lacks are left empty."""
     named = table.reset_index()
@@ -135,9 +153,9 @@ def verdict_marks(columns: Mapping[int, Iterable[Any]]) -> dict[tuple[int, int],
 
 
 def result_marks(table: pd.DataFrame, sheet: ResultSheet) -> dict[tuple[int, int], str]:
-    """`verdict_marks` of the columns of verdicts."""
+    """`verdict_marks` of the columns of verdicts, and of what was done or not."""
     return verdict_marks({column: table[item.name] for column, item in enumerate(sheet.fields)
-                          if item.kind == "verdict" and item.name in table})
+                          if item.kind in ("verdict", "done") and item.name in table})
 
 
 def widths_of(sheet: ResultSheet) -> dict[int, float]:

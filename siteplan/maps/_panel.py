@@ -20,10 +20,11 @@ from siteplan.maps._texts import (
     as_number,
     as_share,
     as_text,
+    plan_results,
     rule_name,
     rule_words,
 )
-from siteplan.selection import price_sentences
+from siteplan.selection import STOPS_ZH, gap_text, price_sentences
 
 if TYPE_CHECKING:
     from siteplan.coverage import Coverage
@@ -122,18 +123,52 @@ def count_sites(plan: Plan) -> list[Json]:
 
 
 def describe_bound(plan: Plan) -> Json:
-    """How good the choice is: demand served, upper bound, optimality gap, and why it stopped."""
+    """How good the choice is: demand served, what no plan exceeds, limits that hold, and why it stopped."""
     selection = plan.selection
-    gap = float(selection.optimality_gap)
-    stops = {"max_sites": "已达站址数上限", "budget": "已达预算上限", "no_gain": "再建无新增覆盖",
-             "min_gain": "其余候选新增需求太少", "too_dear": "其余候选造价过高",
-             "spacing": "受站间距限制"}
     return {
-        "covered": as_number(selection.covered), "upper": as_number(selection.upper_bound),
-        "gap": f"{gap * 100:.2f}%" if np.isfinite(gap) else "—",
-        "stopped": as_text(getattr(selection, "stopped", ""), stops), "sites": len(selection.site_ids),
+        "covered": as_number(selection.covered), "proof": _proof(plan), "sizes": _sizes(plan), "limits": _limits(plan),
+        "sites": len(selection.site_ids), "stopped": as_text(selection.stopped, STOPS_ZH),
         "cost": as_number(float(selection.cost_yuan) / 1e4, "万元", 1) if selection.cost_yuan else "",
     }
+
+
+def _goal(plan: Plan) -> str:
+    """What the choice aims at: ``least_cost``, ``lexicographic`` or ``coverage``."""
+    asked = _settings(plan.parameters, "selection")
+    if asked.get("objective") == "least_cost":
+        return "least_cost"
+    return "lexicographic" if asked.get("preference_mode") == "lexicographic" else "coverage"
+
+
+def _proof(plan: Plan) -> str:
+    """How much better any other plan could be, in a sentence."""
+    selection = plan.selection
+    if selection.status == "optimal":
+        return "已证明没有更好的方案"
+    gap = float(selection.optimality_gap)
+    if not np.isfinite(gap):
+        return "没有算出上界,离最好的方案多远未知"
+    goal = {"least_cost": "投资最多再低", "lexicographic": "非公共站址和投资(折算)最多再低"}.get(_goal(plan), "目标值最多再高")
+    return f"任何满足同样限制的方案,{goal} {gap_text(gap).replace('<', '不到 ')}"
+
+
+def _sizes(plan: Plan) -> str:
+    """Value and bound in small print; none where they are not in units that planners know."""
+    selection, goal = plan.selection, _goal(plan)
+    if goal == "lexicographic" or not np.isfinite(float(selection.upper_bound)):
+        return ""
+    value, bound = (as_number(abs(number)) for number in (selection.value, selection.upper_bound))
+    if goal == "least_cost":
+        return f"投资 {value} 元,同样限制下不会少于 {bound} 元"
+    return f"目标值(加权需求减去各站的建站门槛){value},上界 {bound}:同样限制下任何方案的目标值都不会超过上界"
+
+
+def _limits(plan: Plan) -> str:
+    """``限制 11/11 满足``; empty where no limit was asked for."""
+    table = plan_results(plan).get("limits")
+    if table is None or table.empty:
+        return ""
+    return f"限制 {int(table['held'].sum())}/{len(table)} 满足"
 
 
 def list_statements(plan: Plan) -> list[str]:
@@ -256,9 +291,9 @@ def list_badges(study: Mapping[str, Any]) -> list[str]:
 
 
 def describe_kinds(plan: Plan) -> str:
-    """``宏站 12 个,微站 48 个`` of the proposed sites."""
+    """``宏站 12 处,微站 48 处`` of the proposed sites."""
     kinds = plan.proposed["kind"].astype("object").value_counts()
-    parts = [f"{KINDS.get(str(kind), str(kind))} {int(number)} 个" for kind, number in sorted(kinds.items(), key=str)]
+    parts = [f"{KINDS.get(str(kind), str(kind))} {int(number)} 处" for kind, number in sorted(kinds.items(), key=str)]
     return ",".join(parts)
 
 

@@ -23,8 +23,8 @@ _WORDS: Mapping[str, Words] = {
     "none": ("no preference", "不设优先"), "study": ("preference of the study", "按本研究的优先系数"),
     "power": ("preference to the power {0:g}", "优先系数的 {0:g} 次方"),
     "end": (": {0} sites, {1:,.0f}, {2:.1f} %", "：{0} 处，{1:,.0f} 万元，{2:.1f}%"),
-    "greedy": ("Greedy plans, none of them proved best. Cost by the study's models.",
-               "各方案均按贪心法逐个选站，都不一定是最优；造价按本研究的造价模型。"),
+    "made": ("Every plan is the result of a search; none of them need be the best. Cost by the study's models.",
+             "各方案都是搜索所得，都不一定是最优；造价按本研究的造价模型。"),
     "nothing": ("no site is worth it", "没有值得建的站址"),
 }
 _MAIN: Mapping[float, tuple[str, str, float]] = {0.0: ("#b45309", "--", 2.0), 1.0: ("#1d4ed8", "-", 2.4)}
@@ -65,7 +65,7 @@ def plot_preference(price: PreferencePrice, axes: tuple[Axes, Axes] | None = Non
         left.set_title(_WORDS["title"][chinese], fontsize=11, loc="left", fontfamily=_family())
         right.legend(loc="lower right", fontsize=8, prop={"family": _family(), "size": 8})
         if axes is None:
-            said = f"{_WORDS['greedy'][chinese]} {_notice(study, chinese)}"
+            said = f"{_WORDS['made'][chinese]} {_notice(study, chinese)}"
             left.figure.supxlabel(_wrap(said, 170), fontsize=7, x=0.01, ha="left", color="#444444")
     return left, right
 

@@ -278,16 +278,16 @@ POPUP).addTo(group);
         }), legend: function () { return verdictLegend(ZONE); } }]],
     ["站址", [
       { id: "proposed", name: "规划站址(编号 = 优先次序)", on: true, only: "after", make: proposed,
-        count: function () { return layersOf.proposed.items.length + " 个"; }, legend: function () {
+        count: function () { return layersOf.proposed.items.length + " 处"; }, legend: function () {
           return [[swatch("dot", "#fff", "#3a0022"), "宏站"], [swatch("square", "#fff", "#3a0022"), "微站"]].concat(tierLegend("area")); } },
       { id: "existing", name: "现有基站", on: true, need: layersOf.existing.rows, make: existing,
         count: function () { return layersOf.existing.rows.length + " 处"; }, legend: function () {
           return [[swatch("dot", DARK, "#fff"), layersOf.existing.ticks.length ? "站址,扇形为小区方位" : "站址"]]; } },
       { id: "candidates", name: "候选站址", on: false, need: layersOf.candidates.rows, make: many("candidates", candidateStyle),
-        count: function () { return layersOf.candidates.rows.length + " 个"; }, legend: function () {
+        count: function () { return layersOf.candidates.rows.length + " 处"; }, legend: function () {
           return tierLegend("dot").concat([[swatch("dot", "#fff", "#888"), "圈内数字为个数"]]); } },
       { id: "refused", name: "不可用站址", on: false, need: layersOf.refused.rows, make: many("refused", refusedStyle),
-        count: function () { return layersOf.refused.rows.length + " 个"; }, legend: function () {
+        count: function () { return layersOf.refused.rows.length + " 处"; }, legend: function () {
           return [[swatch("dot", "#7b8490", "#333"), "点击查看原因"]]; } }]],
     ["底图", [
       { id: "boundary", name: "规划范围", on: true, need: layersOf.boundary, make: outlines(layersOf.boundary, "sp-context",
@@ -397,13 +397,14 @@ POPUP).addTo(group);
     });
     box.appendChild(table);
     var sum = make("div", "sp-sum"), tiers = make("div", "sp-tiers"), bound = data.bound;
-    sum.appendChild(make("b", "", "规划站址 " + bound.sites + " 个"));
+    sum.appendChild(make("b", "", "规划站址 " + bound.sites + " 处"));
     sum.appendChild(document.createTextNode((data.kinds ? "(" + data.kinds + ")" : "") + (bound.cost ? ",估算 " + bound.cost : "")));
     data.site_counts.forEach(function (t) { tiers.appendChild(make("span", "", t.name + " " + (t.macro + t.micro))); });
-    sum.appendChild(make("div", "", "已服务 " + bound.covered + " / 上界 " + bound.upper + ",最优性间隙 " + bound.gap));
+    sum.appendChild(make("div", "", "已服务加权需求 " + bound.covered + (bound.limits ? ";" + bound.limits : "")));
+    sum.appendChild(make("div", "sp-proof", bound.proof));
     box.appendChild(sum);
     byId("sp-sites").appendChild(tiers);
-    byId("sp-sites").appendChild(make("p", "sp-meaning", "已服务和上界为加权需求;同等限制下任何选址都不会超过上界" + (bound.stopped ? ";" + bound.stopped : "")));
+    byId("sp-sites").appendChild(make("p", "sp-meaning", [bound.sizes, bound.stopped].filter(Boolean).join(";")));
   }
   function fillGoals() {
     var groups = data.indicators.filter(function (row) { return row.rows; });

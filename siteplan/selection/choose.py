@@ -3,292 +3,234 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from siteplan.errors import ModelError
 from siteplan.params import SelectionParams
+from siteplan.selection.give_way import FREE, POLE, PRIVATE, PUBLIC, Neighbourhood, give_way
+from siteplan.selection.infeasible import plan_error
+from siteplan.selection.lexicographic import fewest_private
+from siteplan.selection.methods.greedy import greedy_order
+from siteplan.selection.methods.solve import CLOSED, solve
+from siteplan.selection.model import Answer, Effort
+from siteplan.selection.model.count import value_of
+from siteplan.selection.standing import Standing, blocked_by, blocked_in_years
+from siteplan.selection.task import Task, Wishes, task_of
 
 if TYPE_CHECKING:
+    from siteplan.selection.money import MoneyCurve
     from siteplan.selection.preference import PreferencePrice
-from siteplan.selection.cover import checked_problem, lazy_greedy, optimality_gap, proved_bound
+    from siteplan.selection.stability import Stability
 
-LAST_PUBLIC_TIER = 3
-"""Where candidates do not say ``must_open``, tiers up to this one are public venues, poles and existing masts."""
-NEARBY_M = 1000.0
-"""A public candidate within this distance of a private site is its rival, m (unverified default)."""
-RIVAL_SHARE = 0.8
-"""A private site gives way to a public rival that serves at least this share of what it would newly serve (unverified
-default)."""
+STOPS = ("budget", "quota", "min_gain", "too_dear", "spacing")
+"""Why a plan has no further site, the most telling first; see :attr:`Selection.stopped`."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Sites chosen for a plan.
+    """Sites chosen for a plan, and how good the choice is.
 
     Attributes
     ----------
     site_ids : tuple of str
-        In the order of choice.
+        By year, and in each year in the order in which they add most.
     gains : ndarray
-        Demand newly served by each when chosen (weighted as ``weight``).
+        Weight newly served by each in that order (whatever the preference says).
+    years : tuple of int
+        Year in which each is built; 0 without phases.
     cost_yuan : float
         Cost of all of them.
-    covered, upper_bound : float
-        Weight served, and a bound on what any choice within the same limits can serve.
-    reach : csc_matrix
-        demand cells x candidates, 1 where the candidate serves the cell.
-    weight : ndarray
-        Weight per demand cell.
-    candidate_ids : tuple of str
-        Columns of ``reach``.
-    multipliers : ndarray
-        Per demand cell; see :func:`bound_from_multipliers`.
+    covered : float
+        Weight served in the end.
+    value, upper_bound : float
+        What the objective comes to, and a bound on what any choice within the same limits can come to.
+    task : Task
+        The question: candidates, reach, weights, limits, problem.
+    answer : Answer
+        Status, proof and multipliers; its choice is that before private sites gave way.
+    status : str
+        ``optimal`` or ``feasible``.
     stopped : str
-        Why no further site was chosen: ``max_sites``, ``budget``, ``min_gain``, ``too_dear``, ``spacing``, ``no_gain``.
-    bound_sites : int
-        Number of sites the bound is about: ``max_sites``, or the number chosen where the rest was not worth a site.
+        Why there is no further site: ``max_sites``, ``budget``, ``quota``, ``min_gain``, ``too_dear``, ``spacing``,
+        ``no_gain``.
     barred : mapping of str to (str, str)
-        Candidates that broke a limit when their turn came: the limit (those of ``stopped``, or ``venue``: another place
-        of the same venue was chosen), and the chosen site that is too near or of the same venue (or "").
-    barred_after : mapping of str to int
-        How many sites had been chosen when they broke it.
-    xy : ndarray, shape (candidates, 2)
-        Where the candidates are, m.
+        Why each candidate that was not chosen is not in: ``spacing``, ``venue`` (with the chosen site in the way),
+        ``no_gain``, ``min_gain``, ``too_dear``, ``max_sites``, ``budget``, or the name of a quota; "" where another
+        choice was simply worth more.
+    given : mapping of str to str
+        Candidate that gave way -> site of a better owner that was chosen instead of it.
     price : PreferencePrice or None
         What it costs or saves that free venues are favoured, where that was compared.
+    money : MoneyCurve or None
+        Coverage by money, where that was drawn.
+    stability : Stability or None
+        How the choice changes when the data are a little off, where that was tried.
     """
 
     site_ids: tuple[str, ...]
     gains: np.ndarray
+    years: tuple[int, ...]
     cost_yuan: float
     covered: float
+    value: float
     upper_bound: float
-    reach: sp.csc_matrix
-    weight: np.ndarray
-    candidate_ids: tuple[str, ...]
-    multipliers: np.ndarray
+    task: Task
+    answer: Answer
+    status: str
     stopped: str
-    bound_sites: int
     barred: Mapping[str, tuple[str, str]]
-    barred_after: Mapping[str, int]
-    xy: np.ndarray
+    given: Mapping[str, str] = field(default_factory=dict)
     price: PreferencePrice | None = None
+    money: MoneyCurve | None = None
+    stability: Stability | None = None
 
     @property
     def optimality_gap(self) -> float:
-        """``(upper_bound - covered) / covered``; 0 when nothing can be covered."""
-        return optimality_gap(self.covered, self.upper_bound)
-
-
-@dataclass(frozen=True)
-class GreedyRun:
-    """One greedy choice: rows of the candidates in the order of choice, what each served newly, who was barred and why.
-
-    ``barred`` gives for a row the limit it broke and the chosen row that stands in its way (-1 for other limits),
-    ``barred_after`` how many had been chosen by then.
-    """
-
-    rows: np.ndarray
-    gains: np.ndarray
-    barred: Mapping[int, tuple[str, int]]
-    barred_after: Mapping[int, int]
-    stopped: str
-
-
-@dataclass(frozen=True)
-class _Traits:
-    """What limits and exchange need of the candidates, in the order of the columns."""
-
-    xy: np.ndarray
-    cost: np.ndarray
-    spacing: np.ndarray
-    venue: np.ndarray
-    public: np.ndarray
-
-
-def is_public(candidates: pd.DataFrame) -> np.ndarray:
-    """Which candidates are public venues, poles or existing masts: those that have to open.
-
-    Tiers and duties are edited apart from each other, so the duty (``must_open``) decides; only where the table has no
-    such column, the tiers 1 to ``LAST_PUBLIC_TIER`` do.
-
-    >>> is_public(pd.DataFrame({"tier": [0, 1, 3, 4]})).tolist()
-    [False, True, True, False]
-    >>> is_public(pd.DataFrame({"tier": [3, 4], "must_open": [False, True]})).tolist()
-    [False, True]
-    """
-    if "must_open" in candidates:
-        return candidates["must_open"].to_numpy(dtype=bool)
-    tier = _column(candidates, "tier", 0.0)
-    return np.asarray((tier >= 1) & (tier <= LAST_PUBLIC_TIER))
-
-
-class _Limits:
-    """Admits a column while its gain, the budget, the spacing and its venue allow it; remembers why it did not."""
-
-    def __init__(self, traits: _Traits, params: SelectionParams) -> None:
-        self._traits, self._params = traits, params
-        self._taken: list[int] = []
-        self._venues: dict[str, int] = {}
-        self._near = (np.zeros(0), np.zeros(0), np.zeros(0))
-        self._spent = 0.0
-        self.barred: dict[int, tuple[str, int]] = {}
-        self.barred_after: dict[int, int] = {}
+        """``(upper_bound - value) / |value|``; 0 when nothing better can be, inf where nothing is proved."""
+        return replace(self.answer, value=self.value, bound=self.upper_bound).gap
 
     @property
-    def stopped(self) -> str:
-        """The reason that matters most for what could not be chosen."""
-        found = {"spacing" if reason == "venue" else reason for reason, _ in self.barred.values()}
-        return next((reason for reason in ("budget", "min_gain", "too_dear", "spacing") if reason in found), "no_gain")
+    def reach(self) -> sp.csc_matrix:
+        """Demand cells x candidates, 1 where the candidate serves the cell."""
+        return self.task.matrix
 
-    def admit(self, column: int, gain: float) -> bool:
-        """False when the column breaks a limit; limits only tighten, so it never can be chosen later."""
-        fault = self._fault(column, gain)
-        if fault is not None and column not in self.barred:
-            self.barred[column], self.barred_after[column] = fault, len(self._taken)
-        return fault is None
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Weight per demand cell."""
+        return self.task.weight
 
-    def _fault(self, column: int, gain: float) -> tuple[str, int] | None:
-        """The limit that is broken, and the chosen column that stands in the way (-1 for other limits)."""
-        traits, params = self._traits, self._params
-        if self._taken:
-            other = self._venues.get(traits.venue[column], -1)
-            if other >= 0:
-                return "venue", other
-            x, y, spacing = self._near
-            distance = np.hypot(x - traits.xy[column, 0], y - traits.xy[column, 1])
-            least = np.maximum(np.minimum(spacing, traits.spacing[column]), params.spacing_m)
-            near = distance < least
-            if near.any():
-                return "spacing", self._taken[int(np.where(near, distance, np.inf).argmin())]
-        if gain <= 0:
-            return "no_gain", -1
-        if gain < params.min_gain:
-            return "min_gain", -1
-        if traits.cost[column] > gain * params.max_yuan_per_gain:
-            return "too_dear", -1
-        budget = params.budget_yuan
-        if budget is not None and self._spent + traits.cost[column] > budget:
-            return "budget", -1
-        return None
+    @property
+    def candidate_ids(self) -> tuple[str, ...]:
+        """Columns of ``reach``."""
+        return self.task.problem.names
 
-    def take(self, column: int) -> None:
-        """Count the column as chosen."""
-        traits = self._traits
-        self._taken.append(column)
-        if traits.venue[column]:
-            self._venues[traits.venue[column]] = column
-        self._near = (traits.xy[self._taken, 0], traits.xy[self._taken, 1], traits.spacing[self._taken])
-        self._spent += float(traits.cost[column])
+    @property
+    def xy(self) -> NDArray[np.float64]:
+        """Where the candidates are, m, shape (candidates, 2)."""
+        return self.task.xy
+
+    @property
+    def chosen(self) -> NDArray[np.int64]:
+        """Numbers of the chosen candidates in the order of ``site_ids``."""
+        place = {site: number for number, site in enumerate(self.candidate_ids)}
+        return np.array([place[site] for site in self.site_ids], dtype=np.int64)
 
 
-class _PublicFirst:
-    """Takes a public rival instead of a private site, where one serves nearly as much and breaks no limit."""
+def new_weights(service: sp.csc_matrix, weight: NDArray[Any], order: NDArray[Any],
+                already: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Weight that each candidate of an order newly serves; with levels of service, what it serves better than before.
 
-    def __init__(self, matrix: sp.csc_matrix, traits: _Traits, limits: _Limits) -> None:
-        self._matrix, self._traits, self._limits = matrix, traits, limits
-        self._public = np.flatnonzero(traits.public)
-
-    def instead(self, column: int, left: np.ndarray) -> int:
-        """The best admitted rival within ``NEARBY_M`` that serves ``RIVAL_SHARE`` of the column's new weight."""
-        traits = self._traits
-        if traits.public[column]:
-            return column
-        near = self._public[np.hypot(*(traits.xy[self._public] - traits.xy[column]).T) <= NEARBY_M]
-        fresh = np.zeros(len(left))
-        rows = self._cells(column)
-        fresh[rows] = left[rows]
-        share = (self._matrix[:, near].T @ fresh) / max(float(fresh.sum()), 1e-12)
-        for number in np.argsort(-share, kind="stable"):
-            if share[number] < RIVAL_SHARE * (1 - 1e-9):
-                break
-            rival = int(near[number])
-            if self._limits.admit(rival, float(left[self._cells(rival)].sum())):
-                return rival
-        return column
-
-    def _cells(self, column: int) -> np.ndarray:
-        start = self._matrix.indptr
-        cells: np.ndarray = self._matrix.indices[start[column]:start[column + 1]]
-        return cells
-
-
-def _column(candidates: pd.DataFrame, name: str, default: float) -> np.ndarray:
-    """A number per candidate; the default where the column or the value is missing."""
-    if name not in candidates:
-        return np.full(len(candidates), default)
-    return np.asarray(np.nan_to_num(candidates[name].to_numpy(dtype=float), nan=default))
-
-
-def checked_candidates(candidates: pd.DataFrame, matrix: sp.csc_matrix) -> None:
-    """ModelError unless there is a candidate for every column, each with a finite cost."""
-    if len(candidates) != matrix.shape[1]:
-        raise ModelError(f"{len(candidates)} candidates for {matrix.shape[1]} columns of reach")
-    cost = candidates["cost_yuan"].to_numpy(dtype=float)
-    wrong = candidates.index[~np.isfinite(cost) | (cost < 0)]
-    if len(wrong):
-        raise ModelError(f"cost_yuan must be finite and >= 0; wrong for {', '.join(map(str, wrong[:5]))}")
-
-
-def run_greedy(candidates: pd.DataFrame, matrix: sp.csc_matrix, weight: np.ndarray, params: SelectionParams,
-               strength: float = 1.0) -> GreedyRun:
-    """Greedy choice with the preference taken to a power: 1 as it is, 0 none at all.
-
-    Without preference a private site does not give way to a public rival either. Arguments as in :func:`select_sites`,
-    ``matrix`` and ``weight`` checked by :func:`siteplan.selection.cover.checked_problem`.
+    >>> new_weights(sp.csc_matrix(np.array([[1.0, 0.5], [0.0, 1.0]])), np.array([4.0, 2.0]), np.array([1, 0])).tolist()
+    [4.0, 2.0]
     """
-    cost = candidates["cost_yuan"].to_numpy(dtype=float)
-    preference = candidates["preference"].to_numpy(dtype=float) ** strength
-    order = np.lexsort((np.asarray(candidates.index, dtype=object).astype(str), cost, -preference))
-    score = preference / np.maximum(cost, 1.0) if params.budget_yuan is not None else preference
-    venue = candidates["venue"].fillna("").to_numpy(dtype=object) if "venue" in candidates else np.full(len(cost), "")
-    spacing, public = _column(candidates, "spacing_m", 0.0), is_public(candidates)
-    traits = _Traits(candidates[["x", "y"]].to_numpy(dtype=float)[order], cost[order], spacing[order], venue[order],
-                     public[order])
-    ordered = sp.csc_matrix(matrix[:, order])
-    limits = _Limits(traits, params)
-    exchange = _PublicFirst(ordered, traits, limits) if strength > 0 else None
-    chosen, gains, _ = lazy_greedy(ordered, weight, score[order], params.max_sites, limits, exchange)
-    barred = {int(order[column]): (reason, int(order[other]) if other >= 0 else -1)
-              for column, (reason, other) in limits.barred.items()}
-    after = {int(order[column]): number for column, number in limits.barred_after.items()}
-    stopped = "max_sites" if len(chosen) >= params.max_sites else limits.stopped
-    return GreedyRun(order[chosen] if chosen else np.zeros(0, dtype=int), np.array(gains), barred, after, stopped)
+    best = np.zeros(service.shape[0]) if already is None else already.copy()
+    found = []
+    for column in order:
+        part = slice(service.indptr[column], service.indptr[column + 1])
+        cells, data = service.indices[part], service.data[part]
+        found.append(float((weight[cells] * np.maximum(data - best[cells], 0.0)).sum()))
+        best[cells] = np.maximum(best[cells], data)
+    return np.array(found)
 
 
-def select_sites(candidates: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarray,
-                 params: SelectionParams) -> Selection:
-    """Choose sites among candidates: most new demand first, free public venues favoured.
+def rank(task: Task, chosen: NDArray[np.int64], stage: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Positions in ``chosen`` by stage, and in each in the order in which greedy would take them."""
+    base = replace(task.problem, weight=task.levels.weight)
+    if not task.problem.weight.any():
+        base = replace(base, bonus=np.zeros(len(base)))
+    position = {int(candidate): number for number, candidate in enumerate(chosen)}
+    found: list[int] = []
+    for number in np.unique(stage):
+        mine = np.sort(chosen[stage == number])
+        order, _ = greedy_order(base, mine)
+        rest = mine[~np.isin(mine, order)]
+        found += [position[int(candidate)] for candidate in (*order, *rest)]
+        base = replace(base, weight=np.where(base.reach.served(mine) > 0, 0.0, base.weight))
+    return np.array(found, dtype=np.int64)
+
+
+def reasons_not(task: Task, chosen: NDArray[np.int64], stage: NDArray[np.int32]) -> dict[str, tuple[str, str]]:
+    """Why each candidate outside of the plan is not in it, see :attr:`Selection.barred`."""
+    problem, names = task.problem, task.problem.names
+    if not len(names):
+        return {}
+    standing = Standing(problem, np.sort(chosen))
+    limit, others = blocked_by(standing)
+    if problem.stages:
+        yearly = blocked_in_years(problem, chosen, stage)
+        limit = np.where(limit == "", yearly, limit)
+    service, best = task.levels.service, task.levels.already.copy()
+    for column in chosen:
+        part = slice(service.indptr[column], service.indptr[column + 1])
+        best[service.indices[part]] = np.maximum(best[service.indices[part]], service.data[part])
+    more = task.weight[service.indices] * np.maximum(service.data - best[service.indices], 0.0)
+    fresh = np.bincount(np.repeat(np.arange(len(names)), np.diff(service.indptr)), more, minlength=len(names))
+    dear = task.cost > fresh * task.params.max_yuan_per_gain * (1 + _ROUNDING)
+    words = {"max_sites": "max_sites", "budget_yuan": "budget"}
+    found: dict[str, tuple[str, str]] = {}
+    for column in np.flatnonzero(~standing.taken):
+        by, other = str(limit[column]), int(others[column])
+        if by in ("near", "group"):
+            found[names[column]] = ("spacing" if by == "near" else "venue", names[other])
+        elif fresh[column] <= 0:
+            found[names[column]] = ("no_gain", "")
+        elif fresh[column] < task.params.min_gain:
+            found[names[column]] = ("min_gain", "")
+        elif dear[column]:
+            found[names[column]] = ("too_dear", "")
+        else:
+            found[names[column]] = (words.get(by, by), "")
+    return found
+
+
+def _stopped(task: Task, chosen: NDArray[np.int64], barred: Mapping[str, tuple[str, str]]) -> str:
+    if len(chosen) >= task.params.max_sites:
+        return "max_sites"
+    told = {"spacing" if reason == "venue" else reason for reason, _ in barred.values()}
+    known = {*STOPS, "no_gain", "max_sites", "barred", ""}
+    found = {reason if reason in known else "quota" for reason in told}
+    return next((reason for reason in STOPS if reason in found), "no_gain")
+
+
+def select_sites(candidates: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarray, params: SelectionParams,
+                 wishes: Wishes | None = None) -> Selection:
+    """Choose sites among candidates within every limit, free public venues favoured, and prove how good the choice is.
 
     Parameters
     ----------
     candidates : DataFrame
         Index ``site_id``, one row per column of ``reach`` in that order; columns ``cost_yuan`` (>= 0), ``preference``
-        (0..1, multiplies the gain of the tier), ``x``, ``y`` (m). Optional: ``spacing_m`` (two chosen sites are at
-        least the smaller of both apart, m), ``venue`` (of candidates with the same one, at most one is chosen; "" =
-        none), ``must_open`` or, without it, ``tier`` (see :func:`is_public`: a private site gives way to a public one
-        within ``NEARBY_M`` that serves at least ``RIVAL_SHARE`` of what it would newly serve and breaks no limit).
+        (0..1: how much of what a site serves counts), ``x``, ``y`` (m). Optional: ``spacing_m`` (two chosen sites are
+        at least the smaller of both apart, m), ``venue`` (of candidates with the same one, at most one is chosen; "" =
+        none), ``stations`` (base stations it carries, 1 where absent), columns that quotas ask for (``county``,
+        ``department``, ...), ``must_open`` or, without it, ``tier`` (see :func:`siteplan.selection.task.is_public`: a
+        private site gives way to a public one within ``give_way_m`` that serves at least ``give_way_share`` of what it
+        would newly serve and breaks no limit).
     reach : scipy.sparse matrix, shape (demand cells, candidates)
+        Not 0 where the candidate serves the cell; with ``probability_weighted`` the probability, 0..1.
     weight : ndarray, shape (demand cells,)
     params : SelectionParams
-        Limits on number, budget and spacing, and the least gain that is worth a site.
+    wishes : Wishes, optional
+        Floors, mandatory sites, years, existing sites.
 
     Returns
     -------
     Selection
-        Equal score: the lower preference loses, then the dearer site, then the later id. ``upper_bound`` bounds the
-        demand that ANY choice within the limits on number and budget can serve; spacing and venues are left out of it,
-        which keeps it valid.
+        Of equal choices the one with better preference, then cheaper, then of lower id. The bound holds for ANY choice
+        within the limits; that sites give way to better owners is left out of it, which keeps it valid.
 
     Raises
     ------
     ModelError
-        Wrong shapes, weights or costs.
+        Wrong shapes, weights, costs, quotas: all of them, with the rows.
+    PlanError
+        No plan meets every limit: which conflict, what to relax and by how much.
 
     Examples
     --------
@@ -303,16 +245,45 @@ def select_sites(candidates: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarra
     >>> select_sites(sites, reach, np.array([4.0, 4.0, 3.0]), limits).site_ids
     ('roof',)
     """
-    matrix, weights = checked_problem(reach, weight)
-    checked_candidates(candidates, matrix)
-    run = run_greedy(candidates, matrix, weights, params)
-    cost = candidates["cost_yuan"].to_numpy(dtype=float)
-    covered = float(np.sum(run.gains))
-    count = len(run.rows) if run.stopped in ("min_gain", "too_dear") else params.max_sites
-    bound, multipliers = proved_bound(matrix, weights, covered, count, cost, params.budget_yuan)
-    names = tuple(map(str, candidates.index))
-    barred = {names[row]: (reason, names[other] if other >= 0 else "") for row, (reason, other) in run.barred.items()}
-    return Selection(tuple(names[row] for row in run.rows), run.gains, float(cost[run.rows].sum()), covered, bound,
-                     matrix, weights, names, multipliers, run.stopped, count, barred,
-                     {names[row]: number for row, number in run.barred_after.items()},
-                     candidates[["x", "y"]].to_numpy(dtype=float))
+    task = task_of(candidates, reach, weight, params, wishes)
+    effort = Effort(seed=params.seed, seconds=params.seconds)
+    if params.preference_mode == "lexicographic" and params.objective == "coverage":
+        task, answer = fewest_private(task, effort)
+    else:
+        answer = solve(task.problem, params.method, effort)
+    if answer.status not in ("optimal", "feasible"):
+        raise plan_error(task, answer, effort)
+    return finished(task, answer)
+
+
+def owners(task: Task) -> NDArray[np.int8]:
+    """Kind of owner of each candidate, see :class:`siteplan.selection.give_way.Neighbourhood`."""
+    table, public = task.candidates, task.public
+    free = table["must_be_free"].to_numpy(dtype=bool) if "must_be_free" in table else np.zeros(len(table), dtype=bool)
+    venue = table["source"].isin(["facility", "ground"]) if "source" in table else pd.Series(False, table.index)
+    found = np.where(public, np.where(venue.to_numpy(dtype=bool), PUBLIC, POLE), PRIVATE)
+    return np.where(public & free, FREE, found).astype(np.int8)
+
+
+def finished(task: Task, answer: Answer) -> Selection:
+    """A selection from an answer: private sites give way, sites are ranked, everything is counted again."""
+    params, problem = task.params, task.problem
+    chosen, stage = answer.chosen, answer.stage
+    given: Mapping[int, int] = {}
+    if params.objective == "coverage" and params.preference_mode in ("factor", "cost", "floor"):
+        around = Neighbourhood(task.levels.service, task.levels.already, task.weight, task.xy, owners(task), task.least,
+                               params.give_way_m, params.give_way_share)
+        chosen, stage, given = give_way(problem, chosen, stage, around, lambda *plan: rank(task, *plan))
+    order = rank(task, chosen, stage) if len(chosen) else np.zeros(0, dtype=np.int64)
+    ranked, names = chosen[order], problem.names
+    gains = new_weights(task.levels.service, task.weight, ranked, task.levels.already)
+    value = value_of(problem, chosen, stage if problem.stages else None)
+    bound = max(answer.bound, value)
+    closed = bound - value <= CLOSED * max(abs(value), 1e-300)
+    proved = answer.status == "optimal" and not given
+    barred = reasons_not(task, chosen, stage)
+    years = [problem.stages[number].year if problem.stages else 0 for number in stage[order]]
+    return Selection(
+        tuple(names[number] for number in ranked), gains, tuple(years), float(task.cost[ranked].sum()),
+        float(gains.sum()), value, bound, task, answer, "optimal" if proved or closed else "feasible",
+        _stopped(task, chosen, barred), barred, {names[out]: names[into] for out, into in given.items()})

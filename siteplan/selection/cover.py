@@ -1,17 +1,20 @@
-"""Maximal covering on plain arrays: lazy greedy, and a valid upper bound on any choice."""
+"""Maximal covering on plain arrays: the most weight for a number of sites, with a valid upper bound on any choice."""
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from siteplan.errors import ModelError
-
-BOUND_PASSES = 300
+from siteplan.selection.choose import new_weights
+from siteplan.selection.methods.greedy import greedy_order
+from siteplan.selection.methods.solve import solve
+from siteplan.selection.model import Effort
+from siteplan.selection.model.problem import cover_problem
+from siteplan.selection.model.reach import reach_of_matrix
+from siteplan.selection.task import checked_reach
 
 
 def optimality_gap(covered: float, upper_bound: float) -> float:
@@ -25,23 +28,6 @@ def optimality_gap(covered: float, upper_bound: float) -> float:
     return 0.0 if upper_bound <= 0 else float("inf")
 
 
-class Gate(Protocol):
-    """Further limits on a greedy choice; what is refused once can never be admitted later."""
-
-    def admit(self, column: int, gain: float) -> bool:
-        """Tell whether this column may be chosen now, with this gain."""
-
-    def take(self, column: int) -> None:
-        """The column was chosen."""
-
-
-class Exchange(Protocol):
-    """A rule that takes another column instead of the one whose turn it is."""
-
-    def instead(self, column: int, left: np.ndarray) -> int:
-        """The column to choose: ``column`` itself or another one that is admitted; ``left`` is the uncovered weight."""
-
-
 @dataclass(frozen=True)
 class Cover:
     """Answer of :func:`max_cover`.
@@ -49,15 +35,17 @@ class Cover:
     Attributes
     ----------
     sites : ndarray of int
-        Columns of ``reach`` in the order of choice.
+        Columns of ``reach``, that of the greatest newly covered weight first.
     gains : ndarray of float
-        Weight newly covered by each, at the moment it was chosen.
+        Weight newly covered by each, in that order.
     covered : float
         Weight covered by all of them.
     upper_bound : float
         No choice of at most ``max_sites`` columns covers more.
     multipliers : ndarray of float
-        Per row, 0..weight: with them anybody can recompute the bound, see :func:`bound_from_multipliers`.
+        Per row, 0..weight: with them anybody can recompute a bound, see :func:`bound_from_multipliers`.
+    status : str
+        ``optimal`` or ``feasible``.
     """
 
     sites: np.ndarray
@@ -65,70 +53,12 @@ class Cover:
     covered: float
     upper_bound: float
     multipliers: np.ndarray
+    status: str
 
     @property
     def optimality_gap(self) -> float:
         """``(upper_bound - covered) / covered``; 0 when nothing can be covered."""
         return optimality_gap(self.covered, self.upper_bound)
-
-
-def checked_problem(reach: sp.spmatrix, weight: np.ndarray) -> tuple[sp.csc_matrix, np.ndarray]:
-    """Reach as a 0/1 csc matrix and weights as float64; ModelError names what is wrong."""
-    if not sp.issparse(reach):
-        raise ModelError("reach must be a scipy.sparse matrix, demand x sites")
-    matrix = sp.csc_matrix(reach, copy=True)
-    matrix.sum_duplicates()
-    matrix.data = (matrix.data != 0).astype(np.float64)
-    matrix.eliminate_zeros()
-    matrix.sort_indices()
-    weights = np.asarray(weight, dtype=np.float64)
-    if weights.shape != (matrix.shape[0],):
-        raise ModelError(f"weight has shape {weights.shape}, reach has {matrix.shape[0]} rows: one weight per row")
-    bad = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
-    if len(bad):
-        raise ModelError(f"weight must be finite and >= 0; wrong in {len(bad)} rows, first rows {bad[:5].tolist()}")
-    return matrix, weights
-
-
-def lazy_greedy(matrix: sp.csc_matrix, weight: np.ndarray, score: np.ndarray, limit: int,
-            gate: Gate | None = None, exchange: Exchange | None = None) -> tuple[list[int], list[float], np.ndarray]:
-    """Lazy greedy (Minoux 1978): at each step the admitted column of greatest score * new weight, ties to the lower.
-
-    Gains only shrink as cover grows, so a stale value is an upper bound and only the top of the heap is recomputed.
-    A column that is exchanged for another one stays in the heap with what is left for it.
-    """
-    left = weight.copy()
-    columns, start = matrix.indices, matrix.indptr
-    first = (matrix.T @ weight) * score
-    heap = [(-float(value), column) for column, value in enumerate(first) if value > 0]
-    heapq.heapify(heap)
-    chosen: list[int] = []
-    gains: list[float] = []
-    taken: set[int] = set()
-    while heap and len(chosen) < limit:
-        _, column = heapq.heappop(heap)
-        if column in taken:
-            continue
-        rows = columns[start[column]:start[column + 1]]
-        gain = float(left[rows].sum())
-        value = gain * score[column]
-        if (gate is not None and not gate.admit(column, gain)) or value <= 0:
-            continue
-        if heap and (-value, column) > heap[0]:
-            heapq.heappush(heap, (-value, column))
-            continue
-        other = column if exchange is None else exchange.instead(column, left)
-        if other != column:
-            heapq.heappush(heap, (-value, column))
-            column, rows = other, columns[start[other]:start[other + 1]]
-            gain = float(left[rows].sum())
-        chosen.append(column)
-        gains.append(gain)
-        taken.add(column)
-        left[rows] = 0.0
-        if gate is not None:
-            gate.take(column)
-    return chosen, gains, left
 
 
 def _best_total(profit: np.ndarray, max_sites: int, cost: np.ndarray | None, budget: float | None) -> float:
@@ -162,42 +92,10 @@ def bound_from_multipliers(reach: sp.spmatrix, weight: np.ndarray, multipliers: 
     >>> bound_from_multipliers(reach, np.array([2.0, 3.0, 4.0]), np.array([2.0, 3.0, 4.0]), 1)
     5.0
     """
-    matrix, weights = checked_problem(reach, weight)
+    matrix, weights = checked_reach(reach, weight)
+    matrix.data[:] = 1.0
     lam = np.clip(np.asarray(multipliers, dtype=np.float64), 0.0, weights)
     return float((weights - lam).sum()) + _best_total(matrix.T @ lam, max_sites, cost, budget)
-
-
-def _tighten_bound(matrix: sp.csc_matrix, weight: np.ndarray, served: float, max_sites: int,
-                   cost: np.ndarray | None, budget: float | None) -> tuple[float, np.ndarray]:
-    """Lagrangian bound by projected subgradient steps (Polyak), from the greedy value as target.
-
-    The reduced problem picks the columns of greatest profit; the subgradient is their cover count less one. Under a
-    budget the pick by count alone steers the steps, and the bound itself counts both limits.
-    """
-    degree = np.maximum(np.asarray(matrix.sum(axis=1)).ravel(), 1.0)
-    lam = weight / degree
-    best, best_lam, turned = np.inf, lam, matrix.T
-    count = min(max_sites, matrix.shape[1])
-    scale, stale = 1.0, 0
-    for _ in range(BOUND_PASSES):
-        profit = turned @ lam
-        value = float((weight - lam).sum()) + _best_total(profit, max_sites, cost, budget)
-        if value < best:
-            best, best_lam, stale = value, lam, 0
-        else:
-            stale += 1
-            if stale >= 10:
-                scale, stale = scale * 0.6, 0
-        top = np.zeros(len(profit))
-        top[np.argpartition(-profit, count - 1)[:count] if count else []] = 1.0
-        slope = matrix @ top - 1.0
-        norm = float(np.square(slope).sum())  # whole numbers: exact in any order, and no threads start for it
-        if norm <= 0 or value - served <= 1e-9 * max(1.0, served) or scale < 1e-3:
-            break
-        lam = np.clip(lam - scale * (value - served) / norm * slope, 0.0, weight)
-    lost = np.diff(sp.csr_matrix(matrix).indptr) == 0
-    reachable = float(weight[~lost].sum())
-    return (best, best_lam) if best <= reachable else (reachable, np.where(lost, weight, 0.0))
 
 
 def _whole_number(value: object) -> int:
@@ -207,8 +105,9 @@ def _whole_number(value: object) -> int:
     raise ModelError(f"max_sites must be a whole number >= 0, not {value!r}")
 
 
-def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
-    """Greedy maximal covering with a valid upper bound.
+def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int, method: str = "auto",
+              effort: Effort | None = None) -> Cover:
+    """Maximal covering with a valid upper bound.
 
     Parameters
     ----------
@@ -218,17 +117,18 @@ def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
         Weight of each demand point, finite and >= 0.
     max_sites : int
         Greatest number of sites, >= 0.
+    method : str
+        See :func:`siteplan.selection.solve`.
+    effort : Effort, optional
 
     Returns
     -------
     Cover
-        Greedy is at least 1 - 1/e of the best choice (Nemhauser, Wolsey, Fisher 1978); the bound says how far off it
-        can be on this very input.
 
     Raises
     ------
     ModelError
-        Wrong shapes, NaN or negative weights, negative ``max_sites``.
+        Wrong shapes, NaN or negative weights, negative ``max_sites``, an unknown method.
 
     Examples
     --------
@@ -237,19 +137,11 @@ def max_cover(reach: sp.spmatrix, weight: np.ndarray, max_sites: int) -> Cover:
     >>> answer.sites.tolist(), answer.covered, answer.upper_bound
     ([0, 2], 12.0, 12.0)
     """
-    matrix, weights = checked_problem(reach, weight)
-    limit = _whole_number(max_sites)
-    chosen, gains, left = lazy_greedy(matrix, weights, np.ones(matrix.shape[1]), limit)
-    covered = float(weights.sum() - left.sum()) if chosen else 0.0
-    bound, multipliers = proved_bound(matrix, weights, covered, limit, None, None)
-    return Cover(np.array(chosen, dtype=int), np.array(gains), covered, bound, multipliers)
-
-
-def proved_bound(matrix: sp.csc_matrix, weight: np.ndarray, covered: float, limit: int, cost: np.ndarray | None,
-           budget: float | None) -> tuple[float, np.ndarray]:
-    """Bound and its multipliers; zero where nothing may or can be chosen."""
-    affordable = cost is None or budget is None or bool((cost <= budget).any())
-    if limit == 0 or matrix.shape[1] == 0 or matrix.nnz == 0 or not affordable:
-        return 0.0, weight.copy()
-    bound, multipliers = _tighten_bound(matrix, weight, covered, limit, cost, budget)
-    return max(bound, covered), multipliers
+    matrix, weights = checked_reach(reach, weight)
+    matrix.data[:] = 1.0
+    problem = cover_problem(reach_of_matrix(matrix), weights, _whole_number(max_sites))
+    answer = solve(problem, method, effort)
+    order, _ = greedy_order(problem, answer.chosen)
+    gains = new_weights(matrix, weights, order)
+    multipliers = answer.multipliers[0].cells if answer.multipliers else weights
+    return Cover(order, gains, float(gains.sum()), max(answer.bound, float(gains.sum())), multipliers, answer.status)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from siteplan.errors import ModelError
-from siteplan.params import SelectionParams
-from siteplan.selection.choose import GreedyRun, checked_candidates, is_public, run_greedy
-from siteplan.selection.cover import checked_problem
+from siteplan.selection.choose import Selection, finished, new_weights
+from siteplan.selection.methods.solve import solve
+from siteplan.selection.model import Effort
+from siteplan.selection.task import is_public, task_of
 
 STRENGTHS = (0.0, 0.5, 1.0, 2.0)
 """Powers the preference of the tiers is taken to: 0 none, 1 as the study says."""
@@ -27,7 +27,7 @@ PREFERENCE_COLUMNS = {
 class PreferencePrice:
     """Two plans beside each other, and the way to them for several strengths of preference.
 
-    Both are greedy plans, so either may be a little below the best of its kind.
+    Neither need be the best of its kind; each has a gap of its own.
 
     Attributes
     ----------
@@ -57,31 +57,23 @@ class PreferencePrice:
         return whole.loc["favoured"] - whole.loc["none"]
 
 
-def _served(reach: sp.csc_matrix, rows: np.ndarray, demand: np.ndarray) -> np.ndarray:
-    """Plain demand that each chosen candidate is the first to serve."""
-    waiting, found = np.ones(reach.shape[0], dtype=bool), []
-    for column in rows:
-        cells = reach.indices[reach.indptr[column]:reach.indptr[column + 1]]
-        found.append(float(demand[cells[waiting[cells]]].sum()))
-        waiting[cells] = False
-    return np.array(found)
-
-
-def _curve(run: GreedyRun, candidates: pd.DataFrame, reach: sp.csc_matrix, demand: np.ndarray, strength: float,
-           ) -> pd.DataFrame:
+def _curve(plan: Selection, demand: np.ndarray, strength: float) -> pd.DataFrame:
     """What the first 0, 1, 2, ... choices cost and serve."""
-    cost = candidates["cost_yuan"].to_numpy(dtype=float)[run.rows]
+    cost = plan.task.cost[plan.chosen]
+    total = float(plan.weight.sum())
+    served = np.r_[0.0, np.cumsum(plan.gains)]
+    levels = plan.task.levels
+    people = new_weights(levels.service, demand, plan.chosen, levels.already)
     return pd.DataFrame({
-        "strength": strength, "step": np.arange(len(run.rows) + 1),
-        "site_id": ["", *(str(candidates.index[row]) for row in run.rows)],
-        "cost_yuan": np.r_[0.0, np.cumsum(cost)], "served_weight": np.r_[0.0, np.cumsum(run.gains)],
-        "served_demand": np.r_[0.0, np.cumsum(_served(reach, run.rows, demand))]})
+        "strength": strength, "step": np.arange(len(plan.site_ids) + 1), "site_id": ["", *plan.site_ids],
+        "cost_yuan": np.r_[0.0, np.cumsum(cost)], "served_weight": served,
+        "served_demand": np.r_[0.0, np.cumsum(people)],
+        "gap_share": served / total if total > 0 else 0.0 * served})
 
 
-def _row(basis: str, plan: str, steps: int, run: GreedyRun, candidates: pd.DataFrame, curve: pd.DataFrame,
-         ) -> dict[str, object]:
+def _row(basis: str, plan: str, steps: int, made: Selection, curve: pd.DataFrame) -> dict[str, object]:
     """One row of the table: the first ``steps`` choices of a plan."""
-    chosen = candidates.iloc[run.rows[:steps]]
+    chosen = made.task.candidates.iloc[made.chosen[:steps]]
     private = ~is_public(chosen)
     free = chosen["must_be_free"].to_numpy(dtype=bool) & ~private
     money = {name: float(chosen[name].sum()) if name in chosen else np.nan for name in ("capex_yuan", "yearly_yuan")}
@@ -91,69 +83,86 @@ def _row(basis: str, plan: str, steps: int, run: GreedyRun, candidates: pd.DataF
             **{name: float(sums[name]) for name in ("cost_yuan", "served_weight", "served_demand", "gap_share")}}
 
 
-def compare_preference(candidates: pd.DataFrame, reach: sp.spmatrix, weight: np.ndarray, demand: np.ndarray,
-                       params: SelectionParams, strengths: Sequence[float] = STRENGTHS) -> PreferencePrice:
-    """Choose with and without preference for free public venues, within the same limits.
+def compare_preference(selection: Selection, demand: np.ndarray, strengths: Sequence[float] = STRENGTHS,
+                       ) -> PreferencePrice | None:
+    """Choose again with other strengths of the preference for free public venues, within the same limits.
 
     Parameters
     ----------
-    candidates : DataFrame
-        As :func:`select_sites` takes them, with ``must_be_free`` and ``must_open`` or ``tier``; ``capex_yuan`` and
-        ``yearly_yuan`` are summed where they are there. Yuan.
-    reach : scipy.sparse matrix, shape (demand cells, candidates)
-    weight, demand : ndarray, shape (demand cells,)
-        Weight that the choice goes by, and the plain demand.
-    params : SelectionParams
+    selection : Selection
+        The plan with the preference as it is; its candidates have ``must_be_free`` and ``must_open`` or ``tier``;
+        ``capex_yuan`` and ``yearly_yuan`` are summed where they are there. Yuan.
+    demand : ndarray, shape (demand cells,)
+        Plain demand per cell.
     strengths : sequence of float
-        Powers the preference is taken to, >= 0; 0 and 1 are always among them.
+        Powers the preference is taken to (a price of the tiers is multiplied), >= 0; 0 and 1 are always among them. The
+        plan without preference is made as the selection was (with years by swaps), those between by swaps alone.
 
     Returns
     -------
-    PreferencePrice
+    PreferencePrice or None
+        None where no plan without preference was found; a strength for which none was found has no curve.
 
     Raises
     ------
     ModelError
-        Wrong shapes, weights, costs, missing columns, or a negative strength.
+        Missing columns, a negative strength, or a demand of another shape.
 
     Examples
     --------
+    >>> import scipy.sparse as sp
+    >>> from siteplan.params import SelectionParams
+    >>> from siteplan.selection.choose import select_sites
     >>> sites = pd.DataFrame({"cost_yuan": [20.0, 10.0], "preference": [0.5, 1.0], "x": [0.0, 2000.0], "y": 0.0,
     ...                       "tier": [4, 1], "must_be_free": [False, True]}, index=["roof", "school"])
     >>> reach = sp.csc_matrix(np.array([[1, 0], [0, 1]]))
-    >>> limits = SelectionParams(max_sites=1, min_gain=0)
-    >>> price = compare_preference(sites, reach, np.array([5.0, 4.0]), np.array([5.0, 4.0]), limits)
+    >>> plan = select_sites(sites, reach, np.array([5.0, 4.0]), SelectionParams(max_sites=1, min_gain=2))
+    >>> price = compare_preference(plan, np.array([5.0, 4.0]))
     >>> price.difference().loc["same_limits", ["cost_yuan", "served_weight"]].tolist()
     [-10.0, -1.0]
     """
-    matrix, weights = checked_problem(reach, weight)
-    checked_candidates(candidates, matrix)
+    candidates = selection.task.candidates
     needed = {"must_be_free", "must_open" if "must_open" in candidates else "tier"}
     missing = sorted(needed - set(candidates))
     if missing:
         raise ModelError(f"candidates lack the columns {', '.join(missing)}")
     if any(not value >= 0 for value in strengths):
         raise ModelError(f"strengths of preference must be >= 0: {list(strengths)}")
-    if np.shape(demand) != weights.shape:
-        raise ModelError(f"demand has shape {np.shape(demand)}, weight {weights.shape}: one number per cell")
-    total = float(weights.sum())
-    runs, curves = {}, {}
-    for strength in sorted({0.0, 1.0, *map(float, strengths)}):
-        runs[strength] = run_greedy(candidates, matrix, weights, params, strength)
-        curve = _curve(runs[strength], candidates, matrix, np.asarray(demand), strength)
-        curves[strength] = curve.assign(gap_share=curve["served_weight"] / total if total > 0 else 0.0)
-    ends = {plan: curves[strength] for plan, strength in (("favoured", 1.0), ("none", 0.0))}
-    number = min(len(curve) for curve in ends.values()) - 1
-    purse = min(float(curve["cost_yuan"].iloc[-1]) for curve in ends.values()) * (1 + 1e-12)
+    if np.shape(demand) != selection.weight.shape:
+        raise ModelError(f"demand has shape {np.shape(demand)}, weight {selection.weight.shape}: one number per cell")
+    made = {strength: selection if strength == 1 else _again(selection, strength)
+            for strength in sorted({0.0, 1.0, *map(float, strengths)})}
+    if made[0.0] is None:
+        return None
+    plans = {strength: plan for strength, plan in made.items() if plan is not None}
+    curves = {strength: _curve(plan, np.asarray(demand), strength) for strength, plan in plans.items()}
+    ends = {"favoured": 1.0, "none": 0.0}
+    number = min(len(curves[strength]) for strength in ends.values()) - 1
+    purse = min(float(curves[strength]["cost_yuan"].iloc[-1]) for strength in ends.values()) * (1 + 1e-12)
     rows = []
     for basis in BASIS_ZH:
-        for plan, strength in (("favoured", 1.0), ("none", 0.0)):
-            curve = ends[plan]
+        for name, strength in ends.items():
+            curve = curves[strength]
             steps = {"same_limits": len(curve) - 1, "same_sites": number,
                      "same_cost": int(np.searchsorted(curve["cost_yuan"].to_numpy(), purse, side="right")) - 1}[basis]
-            rows.append(_row(basis, plan, steps, runs[strength], candidates, curve))
+            rows.append(_row(basis, name, steps, plans[strength], curve))
     return PreferencePrice(pd.DataFrame(rows, columns=list(PREFERENCE_COLUMNS)),
                            pd.concat(list(curves.values()), ignore_index=True))
+
+
+def _again(selection: Selection, strength: float) -> Selection | None:
+    """The plan with another strength of the preference, None where none was found; without any, nobody gives way."""
+    task = selection.task
+    params = task.params if strength > 0 else task.params.model_copy(update={"give_way_m": 0.0})
+    other = task_of(task.candidates, task.given, task.weight, params, task.wishes, strength)
+    whole = strength == 0 and not task.problem.stages  # with years every further plan is a long search
+    effort = Effort(seed=params.seed, seconds=params.seconds)
+    answer = solve(other.problem, params.method if whole else "swap", effort)
+    if answer.status not in ("optimal", "feasible"):
+        answer = solve(other.problem, "auto", effort)
+    if answer.status not in ("optimal", "feasible"):
+        return None
+    return finished(other, answer)
 
 
 def _compared(what: str, value: float, unit: str, digits: int = 0) -> str:
@@ -181,4 +190,4 @@ def price_sentences(price: PreferencePrice, unit: str = "人", years: float | No
                      f"{_compared('非公共站址', row['private_sites'], '处')}。")
     if years is not None:
         lines.append(f"投资估算 = 建设投资 + {years:g}年租金和电费。")
-    return [*lines, "两个方案都按贪心法逐个选站,都不一定是最优;差额小于各自与上界的距离时不足为凭。"]
+    return [*lines, "两个方案都不一定是最优;差额小于各自与上界的距离时不足为凭。"]

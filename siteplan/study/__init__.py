@@ -6,17 +6,17 @@ from siteplan.study._file import Study
 from siteplan.study._finish import build_plan
 from siteplan.study._run import run
 from siteplan.study._scene import Scene, build_scene
+from siteplan.study._select import Choice, select_proposed
 from siteplan.study._stages import (
     State,
     assess_state,
     cover_existing,
     cover_with_proposed,
     propose_candidates,
-    select_proposed,
 )
 
 __all__ = [
-    "Scene", "State", "Study", "assess_state", "build_plan", "build_scene", "check_layers",
+    "Choice", "Scene", "State", "Study", "assess_state", "build_plan", "build_scene", "check_layers",
     "cover_existing", "cover_with_proposed", "propose_candidates", "read_layers", "run", "select_proposed",
     "write_deliverables", "write_layer_check",
 ]

@@ -29,6 +29,7 @@ from siteplan.study._calibration import check_calibration
 from siteplan.study._entries import entry_problems
 from siteplan.study._equipment import check_equipment, entry_keys
 from siteplan.study._faults import syntax_fault
+from siteplan.study._selection_keys import keys_of_table, selection_problems, selection_remedy
 from siteplan.study._site_rules import site_rule_problems
 from siteplan.study._site_tables import site_table_problems
 from siteplan.study._venues import venue_problems
@@ -108,7 +109,7 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
     layers = raw.get("layers", {})
     problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file),
                 *venue_problems(raw, file), *site_rule_problems(raw, file), *site_table_problems(raw, file),
-                *_letter_problems(raw, root, file)]
+                *selection_problems(raw, file), *_letter_problems(raw, root, file)]
     equipment, more = _checked_equipment(raw.get("equipment", {}), file, root)
     problems += more
     named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
@@ -206,17 +207,24 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return list(LayerSource.model_fields)
     if location[0] == "equipment" and len(location) > 2:
         return entry_keys(str(location[1])) if len(location) == 4 else list(SsbBeam.model_fields)
+    if location[0] == "selection" and len(location) > 2:
+        return keys_of_table(str(location[1]))
     table = StudyParams.model_fields[str(location[0])].annotation
     return list(getattr(table, "model_fields", {}))
 
 
 def _named(fault: Mapping[str, Any], layers: object) -> dict[str, Any]:
-    """A fault that names ``layers.poles``, or ``layers.poles#2`` where the study has several ``[[layers.poles]]``."""
+    """A fault that names ``layers.poles``, or ``layers.poles#2`` where the study has several ``[[layers.poles]]``.
+
+    Quotas and other tables of ``[selection]`` are numbered likewise: ``selection.quotas#2.least``.
+    """
     location = tuple(fault["loc"])
     if location[:1] == ("layers",) and len(location) > 2 and isinstance(location[2], int):
         several = isinstance(layers, Mapping) and isinstance(layers.get(location[1]), list)
         name = f"{location[1]}#{location[2] + 1}" if several else str(location[1])
         location = ("layers", name, *location[3:])
+    if location[:1] == ("selection",) and len(location) > 2 and isinstance(location[2], int):
+        location = ("selection", f"{location[1]}#{location[2] + 1}", *location[3:])
     return {**fault, "loc": location}
 
 
@@ -239,7 +247,8 @@ def _as_problem(fault: Mapping[str, Any], file: str) -> Problem:
     if fault["type"] == "missing":
         return Problem("study", file, "", field, "缺少必需的键", f"增加 {field}")
     if fault["type"] == "model_type":
-        remedy = f"写成 [{field}] 一节,其下逐行写 键 = 值"
+        head = f"[[{field.split('#')[0]}]]" if "#" in field else f"[{field}]"
+        remedy = f"写成 {head} 一节,其下逐行写 键 = 值"
     else:
-        remedy = "见 docs/study-file.md 中该键的范围"
+        remedy = selection_remedy(location, fault) or "见 docs/study-file.md 中该键的范围"
     return Problem("study", file, "", field, f"{reason}(现为 {written(fault.get('input'))})", remedy)

@@ -17,12 +17,14 @@ from siteplan.coverage._exposure import Exposure
 from siteplan.gaps.progress.comparison import compare_states
 from siteplan.opening import letters, unaddressed
 from siteplan.plan import Plan
-from siteplan.selection import Selection
+from siteplan.selection import certificate_of
+from siteplan.study._choice_tables import choice_tables
 from siteplan.study._file import Study
 from siteplan.study._findings import find_results
 from siteplan.study._notes import absent_layers
-from siteplan.study._opening import candidate_tables, open_venues, tell_later_decisions
+from siteplan.study._opening import candidate_tables, open_venues
 from siteplan.study._scene import Scene
+from siteplan.study._select import Choice
 from siteplan.study._stages import State, candidate_context, screen_sites
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points",
@@ -89,12 +91,12 @@ def _site_counts(sites: gpd.GeoDataFrame, exposure: Exposure) -> dict[str, Any]:
 
 
 def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
-               sites: gpd.GeoDataFrame, selection: Selection, timings: Mapping[str, float] | None = None) -> Plan:
+               sites: gpd.GeoDataFrame, choice: Choice, timings: Mapping[str, float] | None = None) -> Plan:
     """Put the results of the stages together and screen the proposed sites for exposure.
 
     ``coverages`` and ``states`` are (before, after).
     """
-    info = study.params.study
+    info, selection = study.params.study, choice.selection
     start = time.process_time()
     exposure = screen_sites(scene, sites)
     spent = {"exposure": round(time.process_time() - start, 3)}
@@ -107,14 +109,15 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
              "calibration": None if scene.calibration is None else scene.calibration.model_dump(
                  mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "domain", "provenance"})}
     opening = open_venues(scene, sites, exposure)
-    tell_later_decisions(scene)
     results = find_results(scene, *states, sites)
     nowhere = np.zeros(scene.surface.geobox.shape, dtype=bool)
     results |= candidate_tables(scene, candidate_context(scene, nowhere), sites, selection)
+    results |= choice_tables(scene, sites, selection)
     asked = study.params.opening
     told = letters(opening, scene.venues, facts, asked.office, asked.reply_days, info.as_of)
     unasked = unaddressed(opening, scene.venues, asked.office)
     results |= {"no_letter": unasked} if len(unasked) else {}
+    versions = _versions()
     indicators = {"before": states[0].indicators,
                   "after": {**states[1].indicators, "sites": _site_counts(sites, exposure)}}
     planned = {name: value for name, value in indicators["after"].items() if name != "sites"}
@@ -127,5 +130,6 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
         zones=_area_results(scene, "zones", states), gaps_before=states[0].gaps, gaps_after=states[1].gaps,
         sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
         context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings={**(timings or {}), **spent},
-        versions=_versions(), exposure=exposure, rules=scene.all_rules, results=results, opening=opening,
-        letters=told, letter_template=study.letter_template)
+        versions=versions, exposure=exposure, rules=scene.all_rules, results=results, opening=opening,
+        letters=told, letter_template=study.letter_template,
+        certificate=certificate_of(selection, choice.cells, facts, versions), spot=choice.spot)

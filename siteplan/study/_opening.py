@@ -55,19 +55,6 @@ def _tell_later_hard(scene: Scene) -> None:
                              f"登记日期晚于研究日期 {day.isoformat()}，不计已历天数", "核对日期")
 
 
-LATER = {"keep": "保留", "move": "移动", "year": "年度"}
-"""Decisions that are read and listed, and do not yet change the choice."""
-
-
-def tell_later_decisions(scene: Scene) -> None:
-    """A ledger note for each kind of decision that this version reads without following it."""
-    for action, zh in LATER.items():
-        rows = scene.decisions.of(action)
-        if rows:
-            scene.ledger.add("decisions", rows[0].file, "、".join(row.row for row in rows), "action", zh, "note",
-                             f"“{zh}”已读取,本版本选址尚未据此锁定或改动", "需要时在方案中人工调整")
-
-
 def candidate_tables(scene: Scene, context: CandidateContext, sites: gpd.GeoDataFrame, selection: Selection,
                      ) -> dict[str, pd.DataFrame]:
     """Tables of the plan on its candidates, by their name in ``Plan.results``.

@@ -11,12 +11,12 @@ from siteplan.study._check import read_layers
 from siteplan.study._file import Study
 from siteplan.study._finish import build_plan
 from siteplan.study._scene import build_scene
+from siteplan.study._select import select_proposed
 from siteplan.study._stages import (
     assess_state,
     cover_existing,
     cover_with_proposed,
     propose_candidates,
-    select_proposed,
 )
 
 Progress = Callable[[str], None]
@@ -66,9 +66,9 @@ def run(study: Study, progress: Progress | None = None) -> Plan:
     with _stage("candidates", timings, progress):
         sites = propose_candidates(scene, before)
     with _stage("selection", timings, progress):
-        selection, sites = select_proposed(scene, sites, before)
+        choice, sites = select_proposed(scene, sites, before, state_before)
     with _stage("coverage_after", timings, progress):
         after = cover_with_proposed(scene, sites, before)
     with _stage("gaps_after", timings, progress):
         state_after = assess_state(scene, after, sites, state_before)
-    return build_plan(study, scene, (before, after), (state_before, state_after), sites, selection, timings)
+    return build_plan(study, scene, (before, after), (state_before, state_after), sites, choice, timings)

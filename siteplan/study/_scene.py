@@ -25,6 +25,7 @@ from siteplan.study._check import file_facts
 from siteplan.study._networks import tell_new_networks
 from siteplan.study._notes import tell_area_faults, tell_masts, tell_notes, tell_people, tell_validity
 from siteplan.study._places import place_pixels, tell_unplaced, with_places
+from siteplan.study._wish_names import check_names
 from siteplan.surface import Surface, build_surface
 from siteplan.venues import VenueCatalogue, load_venues
 
@@ -222,6 +223,8 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     ------
     LayerError
         Neither villages nor zones have a usable row.
+    StudyError
+        Names in ``[selection]`` that no layer knows, all of them.
     """
     ledger = InputLedger(layers.ledger)
     tables = {name: layers.table(name) for name in LAYER_NAMES if name not in RASTER_LAYERS}
@@ -230,6 +233,8 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     if not any(len(tables[name]) for name in AREA_LAYERS):
         raise LayerError("必需图层不能使用:", [
             Problem("villages", "", "", "", "行政村和重点区域均无可用的面", "至少提供其中一个面图层")])
+    known_venues = load_venues() if venues is None else venues
+    check_names(params, tables, known_venues)
     boundary = _boundary_of(tables, ledger)
     table = equipment_of(params.equipment, {}) if equipment is None else equipment
     _tell_patterns(table, ledger)
@@ -265,5 +270,5 @@ def build_scene(params: StudyParams, layers: Layers, equipment: Equipment | None
     tell_validity(surface, sectors, table, params.coverage, ledger, used)
     return Scene(params, {**tables, "stations": stations}, boundary, surface, demand, sectors, networks,
                  table, used, rules, known, _area_rules(params.gaps, tables, rules, ledger), ledger,
-                 file_facts(layers), pixels, str(layers.crs), load_venues() if venues is None else venues,
+                 file_facts(layers), pixels, str(layers.crs), known_venues,
                  read_decisions(tables["decisions"], ledger))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -17,24 +17,13 @@ from siteplan.coverage import (
     Network,
     merge_coverage,
     predict_coverage,
-    reach_probability,
-    sectors_of_sites,
 )
 from siteplan.coverage._exposure import Exposure, screen_exposure
 from siteplan.coverage._predict import occurring_networks
 from siteplan.coverage._sensitive import exposure_of
-from siteplan.gaps import LineResults, complaint_weight, count_verdicts, gap_mask
-from siteplan.grid import inside, pixel_of, rasterize
-from siteplan.selection import (
-    Selection,
-    compare_preference,
-    demand_weight,
-    gather_demand,
-    mark_proposed,
-    select_sites,
-)
+from siteplan.gaps import LineResults, count_verdicts, gap_mask
 from siteplan.study._areas import count_layer, judge_layer
-from siteplan.study._gaps import find_scene_gaps, judge_lines, rule_points, tell_skipped, zone_points
+from siteplan.study._gaps import find_scene_gaps, judge_lines, tell_skipped
 from siteplan.study._places import LEVELS
 from siteplan.study._ranking import place_indicators
 from siteplan.study._scene import AREA_LAYERS, Scene
@@ -80,7 +69,7 @@ def cover_existing(scene: Scene) -> Coverage:
                             calibration=scene.calibration)
 
 
-def _probability(coverage: Coverage) -> np.ndarray:
+def best_probability(coverage: Coverage) -> np.ndarray:
     """Best 5G probability (NaN where the surface is unknown)."""
     return coverage.any_5g().probability
 
@@ -144,56 +133,9 @@ def candidate_context(scene: Scene, gap: np.ndarray) -> CandidateContext:
 
 def propose_candidates(scene: Scene, before: Coverage) -> gpd.GeoDataFrame:
     """The sites table: existing, candidate and refused."""
-    probability = _probability(before)
+    probability = best_probability(before)
     gap = gap_mask(probability, scene.demand.geobox, scene.boundary, scene.params.gaps.gap_probability)
     return propose_sites(candidate_context(scene, gap))
-
-
-def _weight(scene: Scene, gap: np.ndarray) -> np.ndarray:
-    """Weight per pixel: demand and land, zone priority, uncovered village points."""
-    geobox, zones = scene.demand.geobox, scene.tables["zones"]
-    in_zone = np.zeros(geobox.shape, dtype=bool)
-    if len(zones):
-        in_zone = ~np.isnan(rasterize(zones.geometry, np.ones(len(zones)), geobox, merge="last"))
-    points = pd.concat([rule_points(scene).geometry, zone_points(scene).geometry])
-    rows, cols = pixel_of(geobox, points.x.to_numpy(), points.y.to_numpy())
-    on = inside(geobox, rows, cols)
-    weight = demand_weight(scene.demand.per_pixel, scene.demand.kind, geobox, in_zone, (rows[on], cols[on]),
-                           scene.params.selection)
-    told = complaint_weight(scene.tables["complaints"], geobox, scene.params.gaps, mask=gap,
-                            since=scene.params.gaps.complaints_since)
-    return np.where(gap, weight + told, 0.0)
-
-
-def _chosen_from(candidates: gpd.GeoDataFrame) -> pd.DataFrame:
-    """What the selection asks of candidates: one venue's roof and land are alternatives of each other."""
-    asked = ["cost_yuan", "capex_yuan", "yearly_yuan", "preference", "tier", "must_open", "must_be_free",
-             "spacing_m"]
-    venue = np.where(candidates["source"].isin(["facility", "ground"]), candidates["source_id"], "")
-    return pd.DataFrame(candidates[asked]).assign(venue=venue, x=candidates.geometry.x, y=candidates.geometry.y)
-
-
-def select_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> tuple[Selection, gpd.GeoDataFrame]:
-    """Choose among the open candidates; the table comes back with status, rank, gain and reason filled in.
-
-    ``Selection.price`` tells what it costs or saves that free venues are favoured.
-    """
-    probability = _probability(before)
-    gaps = scene.params.gaps
-    gap = gap_mask(probability, scene.demand.geobox, scene.boundary, gaps.gap_probability)
-    cells = gather_demand(gap, scene.demand.per_pixel, _weight(scene, gap), scene.demand.geobox,
-                          scene.params.selection.demand_cell_m)
-    candidates = sites[sites["status"] == "candidate"].sort_index()
-    sectors = sectors_of_sites(candidates, scene.equipment, serves(scene))
-    reach = reach_probability(scene.surface, sectors, scene.params.coverage, cells.rows, cells.cols,
-                              floor=gaps.gap_probability, equipment=scene.equipment, calibration=scene.calibration)
-    served = (reach.matrix >= gaps.gap_probability).tocsc()
-    candidates = candidates.loc[list(reach.site_ids)]
-    asked = _chosen_from(candidates)
-    selection = select_sites(asked, served, cells.weight, scene.params.selection)
-    price = compare_preference(asked, served, cells.weight, cells.demand, scene.params.selection)
-    marked = mark_proposed(sites, selection, cells.demand, scene.demand.kind, serves(scene))
-    return replace(selection, price=price), marked
 
 
 def cover_with_proposed(scene: Scene, sites: gpd.GeoDataFrame, before: Coverage) -> Coverage:

@@ -94,5 +94,14 @@ def target_table(scene: Scene, judged: Mapping[str, Mapping[str, pd.DataFrame]],
 
     now, planned = counted("before"), counted("after")
     late = ["reached", "not_assessable", "needed", "rate", "status", "reason"]
+    planned["reason"] = planned["reason"] + _late_words(planned, by_unit["站址"])
     return now.rename(columns={name: f"{name}_before" for name in late}).assign(
         **{f"{name}_after": planned[name] for name in late})
+
+
+def _late_words(table: pd.DataFrame, sites: pd.DataFrame) -> list[str]:
+    """How many new sites come after the last day of a target whose areas are judged by the whole plan's coverage."""
+    days = sites.loc[sites["status"] == "proposed", "built_on"]
+    late = [int((days > pd.Timestamp(by)).sum()) if measure in COUNTS else 0
+            for by, measure in zip(table["by"], table["measure"], strict=True)]
+    return [f";按全部规划站址建成后判定,其中{number}处在期限之后" if number else "" for number in late]

@@ -12,7 +12,7 @@ import shapely
 
 from .city import City
 from .faults import Fault
-from .frame import Array, lonlat, points_along, stage_rng, to_grid
+from .frame import Array, gcj02, lonlat, points_along, stage_rng, to_grid
 from .radio_layers import URBAN_GAPS
 from .streets import HALF_WIDTH
 from .terrain import RIVERS
@@ -144,11 +144,20 @@ def _ids(facilities: pd.DataFrame, kind: str, number: int, skip: int = 0) -> lis
     return named["设施编号"].iloc[skip::3].iloc[:number].tolist()
 
 
+def _east_of(map_place: Array, metres: float) -> str:
+    """The WGS 84 place so far east of a GCJ-02 place, as a meeting notes it: longitude, latitude."""
+    place = map_place.copy()
+    for _ in range(4):  # the distortion hardly changes over its own size
+        place += map_place - gcj02(place[None])[0]
+    return f"{place[0] + metres / (111_320.0 * np.cos(np.radians(place[1]))):.6f},{place[1]:.6f}"
+
+
 def decision_table(facilities: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
     """Refusals, fees, hard sites and decisions of meetings; three rows contradict something."""
     school, estate, market = (_ids(facilities, kind, 4) for kind in ("中小学", "住宅小区", "农贸市场"))
     hall, park, clinic = (_ids(facilities, kind, 3, 1) for kind in ("党政机关", "公园", "社区卫生服务中心"))
     places = facilities.set_index("设施编号")["地址"]
+    map_place = facilities.set_index("设施编号").loc[park[2], ["经度", "纬度"]].to_numpy(dtype=float)
     town = places[school[1]].split("县", 1)[1].split("镇", 1)[0] + "镇"
     rows = [
         (school[0], "拒绝", "业主拒绝", "校务会", "2026-03-18", "担心影响学生，要求换址"),
@@ -163,7 +172,9 @@ def decision_table(facilities: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]
         (park[1], "疑难", "手续", "城市管理和综合执法局", "2025-12-15", "绿地占用审批未办结"),
         (hall[1], "保留", "", "市通信建设管理办公室例会", "2026-06-05", "已谈妥，须列入本期"),
         (school[2], "禁用", "", "市通信建设管理办公室例会", "2026-06-05", "校舍拆建"),
+        (hall[2], "保留", "", "市通信建设管理办公室例会", "2026-06-05", "县政府驻地，须有备用覆盖"),
         (hall[2], "年度", "2027", "市通信建设管理办公室例会", "2026-06-05", "办公楼改造后实施"),
+        (park[2], "移动", _east_of(map_place, 60.0), "市通信建设管理办公室例会", "2026-06-05", "避让古树，移至公园东门"),
         ("F9999", "拒绝", "业主拒绝", "物业企业", "2026-05-02", "编号有误"),
         (market[1], "涨价", "", "市场管理方", "2026-05-02", "不认识的决定"),
     ]

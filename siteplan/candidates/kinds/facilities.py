@@ -15,6 +15,7 @@ from siteplan.candidates.kinds.venue_evidence import HEIGHT_SOURCE_ZH, tell_venu
 from siteplan.candidates.rules.rule_table import SiteRule, site_rules
 from siteplan.candidates.rules.thin import SAME_SPOT_M
 from siteplan.candidates.table import empty_sites, site_ids, sites_table, text
+from siteplan.decisions import kept_sites
 from siteplan.grid import sample
 
 BUILDING_SNAP_M = 30.0
@@ -148,7 +149,8 @@ def settle_spots(sites: gpd.GeoDataFrame, context: CandidateContext,
     given = _is_given(context.tables["facilities"]).reindex(places["source_id"]).to_numpy(dtype=bool)
     competes = ((places["source"] == "facility") & (places["status"] == "candidate")
                 & _takes_site(context, places["venue_class"]))
-    stands_for = one_per_spot(places, house_of, pd.Series(given, index=places.index), competes)
+    stands_for = one_per_spot(places, house_of, pd.Series(given, index=places.index), competes,
+                              kept_sites(context.decisions, sites))
     _tell_same_spot(stands_for, places["source_id"].to_numpy(dtype=object), known[SAME_SPOT], context)
     settled = _with_alternatives(refuse_same_spot(places, stands_for, house_of, known), context)
     changed = {}

@@ -170,8 +170,8 @@ def merged(sites: gpd.GeoDataFrame, context: CandidateContext) -> gpd.GeoDataFra
     """多杆合一: poles nearer than ``pole_merge_m`` to a better one become one candidate (:func:`merge_poles`).
 
     To be called after the rules of place, so that the chosen pole is one that may be used. A pole that is refused for
-    its place or by a decision stays a row of its own; one that is too low or too weak, or without a gap around, is
-    merged into a usable one.
+    its place or by a decision stays a row of its own, and so does one that a meeting moved; one that is too low or too
+    weak, or without a gap around, is merged into a usable one.
 
     Parameters
     ----------
@@ -189,10 +189,11 @@ def merged(sites: gpd.GeoDataFrame, context: CandidateContext) -> gpd.GeoDataFra
     if not mine.any():
         return sites
     rows = sites[mine].set_index("source_id")
-    poles, distance_m = context.tables["poles"].loc[rows.index], context.params.pole_merge_m
+    poles = context.tables["poles"].loc[rows.index].set_geometry(rows.geometry)  # a moved one where it stands now
+    distance_m, moved = context.params.pole_merge_m, rows["moved_m"] > 0
     codes = rows["refusal_code"]
     barred = (rows["status"] != "candidate").astype("int64") + (~codes.isin(["", "no_gap"])).astype("int64")
-    groups = merge_poles(poles, distance_m, barred, _stand_alone(codes))
+    groups = merge_poles(poles, distance_m, barred, _stand_alone(codes) | moved)
     found = describe_groups(poles, groups, rows["owner"].where(rows["owner"] != "", rows["department"]), distance_m)
     if found.empty:
         return sites

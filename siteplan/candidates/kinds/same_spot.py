@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +16,8 @@ SAME_SPOT = "same_spot"
 ROOF_MOUNTS = ("roof_pole", "roof_tower")
 
 
-def one_per_spot(sites: gpd.GeoDataFrame, building: pd.Series, given: pd.Series, competes: pd.Series) -> np.ndarray:
+def one_per_spot(sites: gpd.GeoDataFrame, building: pd.Series, given: pd.Series, competes: pd.Series,
+                 kept: Collection[str] = frozenset()) -> np.ndarray:
     """Which venue stands for which.
 
     Of venues on the roof of one building one stands for the others; then of venues nearer than ``SAME_SPOT_M``, on
@@ -35,6 +36,8 @@ def one_per_spot(sites: gpd.GeoDataFrame, building: pd.Series, given: pd.Series,
         The department is the file's.
     competes : Series of bool
         Venues that take a site; the others neither stand for one nor are stood for.
+    kept : collection of str
+        Sites that a meeting keeps: they come first.
 
     Returns
     -------
@@ -43,7 +46,8 @@ def one_per_spot(sites: gpd.GeoDataFrame, building: pd.Series, given: pd.Series,
     """
     on_roof = sites["mount"].isin(ROOF_MOUNTS).to_numpy()
     order = np.lexsort((np.asarray(sites.index, dtype=object).astype(str), ~on_roof, ~given.to_numpy(dtype=bool),
-                        ~sites["must_be_free"].to_numpy(dtype=bool), sites["tier"].to_numpy()))
+                        ~sites["must_be_free"].to_numpy(dtype=bool), sites["tier"].to_numpy(),
+                        ~sites.index.isin(list(kept))))
     order = order[competes.to_numpy(dtype=bool)[order]]
     stands_for = np.full(len(sites), -1)
     ranked = building.iloc[order][on_roof[order]]

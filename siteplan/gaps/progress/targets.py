@@ -176,7 +176,10 @@ def _stations(sites: pd.DataFrame, unit: str) -> pd.Series:
 
 
 def _count_sites(target: Target, sites: pd.DataFrame, state: State, today: dt.date | None) -> _Count:
-    """Sites or stations of one area: those that count, and those whose date or number decides but is not known."""
+    """Sites or stations of one area: those that count, and those whose date or number decides but is not known.
+
+    A proposed one counts by its day where it has one; without a day it is in time for every target that is still open.
+    """
     stands = sites["status"] == "existing"
     planned = (sites["status"] == "proposed") & (state == "after")
     day = (pd.to_datetime(sites["built_on"]) if "built_on" in sites
@@ -189,7 +192,7 @@ def _count_sites(target: Target, sites: pd.DataFrame, state: State, today: dt.da
         in_time &= day >= pd.Timestamp(target.first_day)
     undated = day.isna() & stands
     sure = undated & (target.measure == "site_total") & (not due)
-    counts = (in_time & (stands | planned)) | sure | (day.isna() & planned & (not due))
+    counts = (in_time & stands) | sure | (planned & (in_time | day.isna()) & (not due))
     number = _stations(sites, target.unit)
     open_ended = bool((number.isna() & (counts | (undated & ~sure))).any())
     return _Count(int((stands | planned).sum()), int(target.value), int(number[counts].sum()),
@@ -324,9 +327,9 @@ def shortfall(targets: Iterable[Target], villages: pd.DataFrame | None, zones: p
         ``verdict`` (pass | fail | not_assessable, empty = not assessable), ``county``, ``town``, ``rule``,
         ``people``, ``zone_type``; a level needs its column. None = there is no such table.
     sites : DataFrame or None
-        One row per site: ``status`` (existing | proposed | other), ``county``, ``town``, ``built_on`` (date),
-        ``stations`` (number; else counted from ``networks``, joined by ``|``). Rows of any table whose ``inside`` is
-        False are context and do not count.
+        One row per site: ``status`` (existing | proposed | other), ``county``, ``town``, ``built_on`` (date; of
+        a proposed one the day it is planned for), ``stations`` (number; else counted from ``networks``, joined by
+        ``|``). Rows of any table whose ``inside`` is False are context and do not count.
     today : date, optional
         Sites built later do not count; a target not reached whose day is past is overdue. None = no such limit.
     state : {"before", "after"}
