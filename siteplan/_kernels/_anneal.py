@@ -166,7 +166,7 @@ def _usual(seeds, spans, lookup, books, sites, walk):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _moved(sites, slots, number, out, into):  # type: ignore[no-untyped-def]
+def listed(sites, slots, number, out, into):  # type: ignore[no-untyped-def]
     """Bring the list of sites up to date after a move; how many there are."""
     slot = slots[out] if out >= 0 else number
     if out >= 0:
@@ -245,5 +245,5 @@ def anneal_part(spans, terms, bounds, books, worth, index, part, plan):  # type:
             exchange(spans, terms, worth, books, out, into)
         rise += change
         made += 1
-        number = _moved(sites, slots, number, out, into)
+        number = listed(sites, slots, number, out, into)
     return rise, made

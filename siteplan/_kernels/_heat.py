@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from siteplan._kernels._anneal import _draw
+from siteplan._kernels._anneal import _draw, listed
 from siteplan._kernels._choice import SLACK, put, rival
 from siteplan._kernels._swaps import floors_broken, rows_change
 
@@ -273,23 +273,6 @@ def _afar(seeds, spans, sides, books, worth, walk, lists, heat):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def _listed(sites, slots, number, out, into):  # type: ignore[no-untyped-def]
-    """Bring the list of sites up to date after a change; how many there are."""
-    slot = slots[out] if out >= 0 else number
-    if out >= 0:
-        slots[out] = -1
-    if into >= 0:
-        sites[slot] = into
-        slots[into] = slot
-        return number if out >= 0 else number + 1
-    number -= 1
-    sites[slot] = sites[number]
-    if slot < number:
-        slots[sites[slot]] = slot
-    return number
-
-
-@njit(cache=True, nogil=True)
 def heat_part(spans, terms, bounds, books, worth, near, part, plan):  # type: ignore[no-untyped-def]
     """Anneal one part of a choice that keeps its limits, and keep them.
 
@@ -342,5 +325,5 @@ def heat_part(spans, terms, bounds, books, worth, near, part, plan):  # type: ig
         rise += change
         made += 1
         last = into if into >= 0 else out
-        number = _listed(sites, slots, number, out, into)
+        number = listed(sites, slots, number, out, into)
     return rise, made
