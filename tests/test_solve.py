@@ -40,7 +40,8 @@ def test_a_bound_below_the_plan_proves_nothing() -> None:
     cost = np.array([1_000_000.05, 1.0, 1.0])
     everyone = np.arange(3, dtype=np.int32)
     problem = cover_problem(reach_of_matrix(sp.eye(3).tocsc()), np.array([30.0, 5.0, 4.0]),
-                            locked=np.array([True, False, False]), rows=(Row("yuan", everyone, cost, most=1_000_000.0),))
+                            locked=np.array([True, False, False]),
+                            rows=(Row("yuan", everyone, cost, most=1_000_000.0),))
     found = solve(problem, "greedy")
     assert found.status != "optimal" or found.value == pytest.approx(found.bound)
     assert found.bound >= found.value
