@@ -13,7 +13,6 @@ part of it by its name. Speeds are printed, never asserted.
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -25,8 +24,7 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_coverage import CITY_PX, make_town, peak_gib, timed
-from bench_demo import machine
+from bench_coverage import CITY_PX, make_town, peak_gib, run_parts, timed
 from raw_city import CRS, SOURCES, write_city
 
 from siteplan.candidates import CandidateContext, propose_sites
@@ -199,21 +197,12 @@ def part_raw() -> str:
 PARTS = {"raw": part_raw, "poles": part_poles, "macros": part_macros, "peer": part_peer}
 
 
-def measure(names: list[str] | None = None) -> str:
-    """Every part in a fresh process."""
-    lines = [machine()]
-    for name in names or list(PARTS):
-        done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True)
-        lines.append(done.stdout.rstrip())
-    return "\n".join(lines)
-
-
 def test_candidates(capsys: pytest.CaptureFixture[str]) -> None:
-    text = measure()
+    text = run_parts(__file__, list(PARTS))
     with capsys.disabled():
         print("\n" + text)
     assert len(text.splitlines()) > len(PARTS)  # a part that fails raises
 
 
 if __name__ == "__main__":
-    print(PARTS[sys.argv[1]]() if len(sys.argv) == 2 and sys.argv[1] in PARTS else measure())
+    print(PARTS[sys.argv[1]]() if len(sys.argv) == 2 and sys.argv[1] in PARTS else run_parts(__file__, list(PARTS)))

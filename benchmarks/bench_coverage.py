@@ -287,21 +287,21 @@ PARTS = {"fusion": part_fusion, "uma": part_uma, "naive": part_naive, "gdal": pa
          "networks": part_networks, "growth": part_growth}
 
 
-def measure(names: list[str] | None = None) -> str:
-    """Every part in a fresh process."""
+def run_parts(script: str, names: list[str]) -> str:
+    """What the parts of a benchmark print, each run in a fresh process."""
     lines = [machine()]
-    for name in names or list(PARTS):
-        done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True)
+    for name in names:
+        done = subprocess.run([sys.executable, script, name], capture_output=True, text=True, check=True)
         lines.append(done.stdout.rstrip())
     return "\n".join(lines)
 
 
 def test_coverage(capsys: pytest.CaptureFixture[str]) -> None:
-    text = measure()
+    text = run_parts(__file__, list(PARTS))
     with capsys.disabled():
         print("\n" + text)
     assert len(text.splitlines()) > len(PARTS)  # a part that fails raises
 
 
 if __name__ == "__main__":
-    print(PARTS[sys.argv[1]]() if len(sys.argv) == 2 and sys.argv[1] in PARTS else measure())
+    print(PARTS[sys.argv[1]]() if len(sys.argv) == 2 and sys.argv[1] in PARTS else run_parts(__file__, list(PARTS)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from siteplan.selection.methods.greedy import greedy_order
 from siteplan.selection.methods.solve import CLOSED, solve
 from siteplan.selection.model import Answer, Effort
 from siteplan.selection.model.count import value_of
+from siteplan.selection.serving import fresh_weights, new_weights, serve
 from siteplan.selection.standing import Standing, blocked_by, blocked_in_years
 from siteplan.selection.task import Task, Wishes, task_of
 
@@ -122,23 +123,6 @@ class Selection:
         return np.array([place[site] for site in self.site_ids], dtype=np.int64)
 
 
-def new_weights(service: sp.csc_matrix, weight: NDArray[Any], order: NDArray[Any],
-                already: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Weight that each candidate of an order newly serves; with levels of service, what it serves better than before.
-
-    >>> new_weights(sp.csc_matrix(np.array([[1.0, 0.5], [0.0, 1.0]])), np.array([4.0, 2.0]), np.array([1, 0])).tolist()
-    [4.0, 2.0]
-    """
-    best = np.zeros(service.shape[0]) if already is None else already.copy()
-    found = []
-    for column in order:
-        part = slice(service.indptr[column], service.indptr[column + 1])
-        cells, data = service.indices[part], service.data[part]
-        found.append(float((weight[cells] * np.maximum(data - best[cells], 0.0)).sum()))
-        best[cells] = np.maximum(best[cells], data)
-    return np.array(found)
-
-
 def rank(task: Task, chosen: NDArray[np.int64], stage: NDArray[np.int32]) -> NDArray[np.int64]:
     """Positions in ``chosen`` by stage, and in each in the order in which greedy would take them."""
     base = replace(task.problem, weight=task.levels.weight)
@@ -167,10 +151,8 @@ def reasons_not(task: Task, chosen: NDArray[np.int64], stage: NDArray[np.int32])
         limit = np.where(limit == "", yearly, limit)
     service, best = task.levels.service, task.levels.already.copy()
     for column in chosen:
-        part = slice(service.indptr[column], service.indptr[column + 1])
-        best[service.indices[part]] = np.maximum(best[service.indices[part]], service.data[part])
-    more = task.weight[service.indices] * np.maximum(service.data - best[service.indices], 0.0)
-    fresh = np.bincount(np.repeat(np.arange(len(names)), np.diff(service.indptr)), more, minlength=len(names))
+        serve(service, column, best)
+    fresh = fresh_weights(service, task.weight, best)
     dear = task.cost > fresh * task.params.max_yuan_per_gain * (1 + _ROUNDING)
     words = {"max_sites": "max_sites", "budget_yuan": "budget"}
     found: dict[str, tuple[str, str]] = {}
@@ -265,15 +247,20 @@ def owners(task: Task) -> NDArray[np.int8]:
     return np.where(public & free, FREE, found).astype(np.int8)
 
 
+def gave_way(task: Task, answer: Answer) -> tuple[NDArray[np.int64], NDArray[np.int32], Mapping[int, int]]:
+    """The choice of an answer after sites gave way to better owners, see :mod:`siteplan.selection.give_way`."""
+    params = task.params
+    if params.objective != "coverage" or params.preference_mode not in ("factor", "cost", "floor"):
+        return answer.chosen, answer.stage, {}
+    around = Neighbourhood(task.levels.service, task.levels.already, task.weight, task.xy, owners(task), task.least,
+                           params.give_way_m, params.give_way_share)
+    return give_way(task.problem, answer.chosen, answer.stage, around, lambda *plan: rank(task, *plan))
+
+
 def finished(task: Task, answer: Answer) -> Selection:
     """A selection from an answer: private sites give way, sites are ranked, everything is counted again."""
-    params, problem = task.params, task.problem
-    chosen, stage = answer.chosen, answer.stage
-    given: Mapping[int, int] = {}
-    if params.objective == "coverage" and params.preference_mode in ("factor", "cost", "floor"):
-        around = Neighbourhood(task.levels.service, task.levels.already, task.weight, task.xy, owners(task), task.least,
-                               params.give_way_m, params.give_way_share)
-        chosen, stage, given = give_way(problem, chosen, stage, around, lambda *plan: rank(task, *plan))
+    problem = task.problem
+    chosen, stage, given = gave_way(task, answer)
     order = rank(task, chosen, stage) if len(chosen) else np.zeros(0, dtype=np.int64)
     ranked, names = chosen[order], problem.names
     gains = new_weights(task.levels.service, task.weight, ranked, task.levels.already)

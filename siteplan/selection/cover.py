@@ -8,12 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from siteplan.errors import ModelError
-from siteplan.selection.choose import new_weights
 from siteplan.selection.methods.greedy import greedy_order
 from siteplan.selection.methods.solve import solve
 from siteplan.selection.model import Effort
 from siteplan.selection.model.problem import cover_problem
 from siteplan.selection.model.reach import reach_of_matrix
+from siteplan.selection.serving import new_weights
 from siteplan.selection.task import checked_reach
 
 

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from siteplan.selection.model.count import breaches
 from siteplan.selection.model.problem import Problem
+from siteplan.selection.serving import fresh_weights, serve
 from siteplan.selection.standing import Standing, blocked_by
 
 FREE, POLE, PUBLIC, PRIVATE = range(4)
@@ -53,21 +54,6 @@ class Neighbourhood:
     least: NDArray[np.float64]
     within_m: float
     share: float
-
-    def serve(self, candidate: int, best: NDArray[np.float64]) -> None:
-        """Raise the best service of the cells that a candidate serves."""
-        part = slice(self.service.indptr[candidate], self.service.indptr[candidate + 1])
-        cells = self.service.indices[part]
-        best[cells] = np.maximum(best[cells], self.service.data[part])
-
-    def gains(self, candidates: NDArray[np.int64], best: NDArray[np.float64],
-              most: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Weight that each candidate newly serves beyond the best service; ``most`` caps its service in each cell."""
-        part = self.service[:, candidates]
-        service = part.data if most is None else np.minimum(part.data, most[part.indices])
-        fresh = self.weight[part.indices] * np.maximum(service - best[part.indices], 0.0)
-        owner = np.repeat(np.arange(len(candidates)), np.diff(part.indptr))
-        return np.asarray(np.bincount(owner, fresh, minlength=len(candidates)), dtype=np.float64)
 
 
 def give_way(problem: Problem, chosen: NDArray[np.int64], stage: NDArray[np.int32], around: Neighbourhood,
@@ -124,17 +110,10 @@ def _one_pass(problem: Problem, plan: tuple[NDArray[np.int64], NDArray[np.int32]
                 if int(rival) not in given and _may(problem, standing, stage, (came, int(rival))):
                     given[came] = int(rival)
                     chosen, stage = _exchanged((chosen, stage), came, int(rival))
-                    standing, came = _moved(standing, chosen), int(rival)
+                    standing, came = standing.moved(chosen), int(rival)
                     break
-        around.serve(came, best)
+        serve(around.service, came, best)
     return chosen, stage
-
-
-def _moved(standing: Standing, chosen: NDArray[np.int64]) -> Standing:
-    """The standing of another plan on the same problem; what does not depend on the plan is not made anew."""
-    fresh = Standing(standing.problem, chosen)
-    vars(fresh).update({name: vars(standing)[name] for name in ("neighbours", "amounts") if name in vars(standing)})
-    return fresh
 
 
 def _exchanged(plan: tuple[NDArray[np.int64], NDArray[np.int32]], out: int, into: int,
@@ -147,28 +126,29 @@ def _exchanged(plan: tuple[NDArray[np.int64], NDArray[np.int32]], out: int, into
 
 def _refilled(problem: Problem, chosen: NDArray[np.int64], given: list[int]) -> NDArray[np.int64]:
     """The plan with every further candidate that is still worth it, the best first; who gave way does not come back."""
+    standing = Standing(problem, chosen)
     while True:
-        standing = Standing(problem, chosen)
         gains = np.nan_to_num(standing.gains, nan=-np.inf)
         blocked = blocked_by(standing)[0] != ""
         gains[blocked] = -np.inf
         gains[given] = -np.inf
         best = int(gains.argmax()) if len(gains) else -1
         if best < 0 or gains[best] <= ROUNDING * max(1.0, float(problem.weight.sum())):
-            return chosen
-        chosen = np.sort(np.append(chosen, best))
+            return standing.chosen
+        standing = standing.moved(np.sort(np.append(standing.chosen, best)))
 
 
 def _able(candidate: int, near: NDArray[np.int64], best: NDArray[np.float64], around: Neighbourhood,
           ) -> NDArray[np.int64]:
     """Rivals that serve the share of what the candidate newly serves and are worth building, the best first."""
-    total = float(around.gains(np.array([candidate]), best)[0])
+    total = float(fresh_weights(around.service[:, [candidate]], around.weight, best)[0])
     if total <= 0 or not len(near):
         return near[:0]
     own = np.zeros(len(best))
-    around.serve(candidate, own)
-    share = around.gains(near, best, own) / total
-    worth = around.gains(near, best) >= around.least[near] * (1 - ROUNDING)
+    serve(around.service, candidate, own)
+    rivals = around.service[:, near]
+    share = fresh_weights(rivals, around.weight, best, own) / total
+    worth = fresh_weights(rivals, around.weight, best) >= around.least[near] * (1 - ROUNDING)
     good = np.flatnonzero((share >= around.share * (1 - ROUNDING)) & worth)
     return np.asarray(near[good[np.argsort(-share[good], kind="stable")]])
 

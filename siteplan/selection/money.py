@@ -10,18 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from siteplan.errors import ModelError
-from siteplan.selection.choose import Selection, new_weights
+from siteplan.selection.choose import Selection
 from siteplan.selection.methods.bound import prove
 from siteplan.selection.model import Effort, Row
 from siteplan.selection.model.problem import cover_problem
 from siteplan.selection.model.reach import reach_of_matrix
+from siteplan.selection.serving import new_weights
 from siteplan.selection.standing import Standing
 from siteplan.selection.task import Task
 
 PROOF_SHARES = (0.02, 0.06, 0.2, 1.0)
 """Shares of the money of the whole curve at which a bound is worked out; each holds for every other sum too."""
 PROOF_PASSES = 120
-MONEY_COLUMNS = ("step", "site_id", "cost_yuan", "served_weight", "served_demand", "gap_share", "upper_weight")
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from siteplan.errors import ModelError
-from siteplan.selection.choose import Selection, finished, new_weights
+from siteplan.selection.choose import Selection, finished
 from siteplan.selection.methods.solve import solve
 from siteplan.selection.model import Effort
+from siteplan.selection.serving import new_weights
 from siteplan.selection.task import is_public, task_of
 
 STRENGTHS = (0.0, 0.5, 1.0, 2.0)
@@ -156,8 +157,9 @@ def _again(selection: Selection, strength: float) -> Selection | None:
     params = task.params if strength > 0 else task.params.model_copy(update={"give_way_m": 0.0})
     other = task_of(task.candidates, task.given, task.weight, params, task.wishes, strength)
     whole = strength == 0 and not task.problem.stages  # with years every further plan is a long search
-    effort = Effort(seed=params.seed, seconds=params.seconds)
-    answer = solve(other.problem, params.method if whole else "swap", effort)
+    method, effort = params.method if whole else "swap", Effort(seed=params.seed, seconds=params.seconds)
+    # swaps do not look at the bound, and nobody asks for that of a plan to compare with
+    answer = solve(other.problem, method, replace(effort, passes=1) if method == "swap" else effort)
     if answer.status not in ("optimal", "feasible"):
         answer = solve(other.problem, "auto", effort)
     if answer.status not in ("optimal", "feasible"):

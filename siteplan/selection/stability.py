@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from siteplan.selection.choose import Selection, finished
+from siteplan.selection.choose import Selection, gave_way
 from siteplan.selection.methods.search import anneal_from
 from siteplan.selection.model import Effort
 from siteplan.selection.model.count import value_of
@@ -92,7 +92,7 @@ def _improved(task: Task, selection: Selection) -> np.ndarray:
     answer = anneal_from(task.problem, np.sort(selection.chosen), Effort(seed=task.params.seed, moves=0))
     if not len(answer.chosen):
         return np.sort(selection.chosen)
-    return np.sort(finished(task, answer).chosen)
+    return gave_way(task, answer)[0]
 
 
 def at_most(share: float) -> str:

@@ -50,6 +50,13 @@ class Standing:
             return (1.0,)
         return tuple(year.worth for year in self.problem.stages)
 
+    def moved(self, chosen: NDArray[np.int64]) -> Standing:
+        """The standing of another plan without stages; what does not depend on the plan is not made anew."""
+        fresh = Standing(self.problem, chosen)
+        own = vars(self)
+        vars(fresh).update({name: own[name] for name in ("neighbours", "amounts") if name in own})
+        return fresh
+
     @cached_property
     def when(self) -> NDArray[np.int64]:
         """Stage in which each candidate is built, shape (candidates,): -1 = not chosen, 0 without stages."""

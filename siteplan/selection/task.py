@@ -210,9 +210,6 @@ def task_of(candidates: pd.DataFrame, reach: sp.spmatrix, weight: NDArray[Any], 
         raise ModelError(f"{len(candidates)} candidates for {matrix.shape[1]} columns of reach")
     candidates = _readable(candidates)
     _check_names(candidates, params, asked)
-    if params.probability_weighted and (params.objective == "least_cost" or params.preference_mode == "lexicographic"):
-        raise ModelError("probability_weighted does not go with least_cost and lexicographic: their floors count "
-                         "whether a cell is served, not how surely")
     open_ = ~np.isin(candidates.index.astype(str), list(asked.barred))
     check_wishes(candidates[open_], sp.csc_matrix(matrix[:, np.flatnonzero(open_)]), weights, params, asked)
     factor = _preference(candidates, params, strength)

@@ -13,7 +13,6 @@ PLAN_STATUS_ZH: Mapping[str, str] = {
 STOPS_ZH: Mapping[str, str] = {
     "max_sites": "已达站址数上限", "budget": "已达预算上限", "quota": "受数量限制", "no_gain": "再建无新增覆盖",
     "min_gain": "其余候选新增需求太少", "too_dear": "其余候选造价过高", "spacing": "受站间距限制"}
-PROOF_ZH: Mapping[str, str] = {"multipliers": "上界乘子", "search": "穷尽搜索", "": "无"}
 
 
 def objective_zh(selection: Selection) -> str:

@@ -35,17 +35,30 @@ def why_no_list(rule: Rule, signal: Signal) -> str:
     >>> why_no_list(rule_named("area_share_95"), outdoors), why_no_list(rule_named("village_miit_2025_one"), outdoors)
     ('', '规则按单个运营商判定')
     """
+    asks = asks_beyond(rule)
+    if asks:
+        return f"{asks},新站为5G" if rule.technology != "5G" else asks
+    if rule.measure not in ("points", "area_share", "demand_share"):
+        return "规则不判定行政村"
+    return wrong_threshold(signal, rule)
+
+
+def asks_beyond(rule: Rule) -> str:
+    """What a rule asks for beyond the best outdoor signal of all 5G networks, in Chinese; empty where nothing.
+
+    >>> from siteplan.gaps import rule_named
+    >>> asks_beyond(rule_named("area_share_95")), asks_beyond(rule_named("village_miit_2025_one"))
+    ('', '规则按单个运营商判定')
+    """
     if rule.technology != "5G":
-        return f"规则按{rule.technology}判定,新站为5G"
+        return f"规则按{rule.technology}判定"
     if rule.operators != "any":
         return "规则按单个运营商判定"
     if rule.indoor_minimum is not None:
         return "规则还要求建筑内覆盖"
     if rule.site_within_m is not None:
         return "规则以站址距离代替覆盖"
-    if rule.measure not in ("points", "area_share", "demand_share"):
-        return "规则不判定行政村"
-    return wrong_threshold(signal, rule)
+    return ""
 
 
 def _asked_points(scene: Scene, rule: Rule) -> gpd.GeoDataFrame:

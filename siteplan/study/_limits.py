@@ -25,7 +25,7 @@ from siteplan.params import ShareParams
 from siteplan.selection import DemandCells
 from siteplan.selection.model import Floor, Wanted
 from siteplan.study._areas import key_points
-from siteplan.study._cheapest import _lacks
+from siteplan.study._cheapest import _lacks, asks_beyond
 from siteplan.study._scene import AREA_LAYERS, Scene
 from siteplan.study._wish_names import LAYER_ZH, area_faults, places_named
 
@@ -330,17 +330,10 @@ def why_not_modelled(rule: Rule, threshold_dbm: float) -> str:
     >>> why_not_modelled(rule_named("area_share_95"), -105.0), why_not_modelled(rule_named("area_98_-90"), -105.0)
     ('', '规则按-90dBm门限判定')
     """
-    if rule.technology != "5G":
-        return f"规则按{rule.technology}判定"
-    if rule.operators != "any":
-        return "规则按单个运营商判定"
-    if rule.indoor_minimum is not None:
-        return "规则还要求建筑内覆盖"
-    if rule.site_within_m is not None:
-        return "规则以站址距离代替覆盖"
-    if rule.threshold_dbm is not None and rule.threshold_dbm != threshold_dbm:
+    asks = asks_beyond(rule)
+    if not asks and rule.threshold_dbm is not None and rule.threshold_dbm != threshold_dbm:
         return f"规则按{rule.threshold_dbm:g}dBm门限判定"
-    return ""
+    return asks
 
 
 def _rule_floors(ground: _Ground, layer: str, judged: pd.DataFrame, rule: Rule) -> list[Floor]:
