@@ -29,6 +29,8 @@ from siteplan.coverage._sectors import _usual_antenna
 from siteplan.coverage._sensitive import load_exposure
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._opening import opening_sheets
+from siteplan.export.exchange.changes import LAYER_ZH
+from siteplan.export.master.plan_layers import FILES as MASTER_FILES
 from siteplan.gaps import load_rankings, load_rules, load_targets
 from siteplan.gaps.judging.rules import KIND_ZH, Rule
 from siteplan.gaps.progress.ranking import Indicator, Weights
@@ -42,12 +44,15 @@ from siteplan.params import (
     CoverageParams,
     ExposureAntennaParams,
     LayerSource,
+    MapParams,
     PassingParams,
     PhaseParams,
     QuotaParams,
     ShareParams,
     StudyParams,
+    TitleParams,
 )
+from siteplan.profiles import load_profiles
 from siteplan.radio import MODEL_WORDS, epre_dbm, sight_loss_db, validity
 from siteplan.schema import coordinate_words, layer_names_zh, load_columns, place_words
 from siteplan.tables import read_table
@@ -73,6 +78,12 @@ SELECTION_TABLES = {"quotas": ("一条限额", QuotaParams, "[[selection.quotas]
                     "phases": ("分期", PhaseParams, "[selection.phases]"),
                     "passing": ("达标个数", PassingParams, "[selection.passing]")}
 """Tables below ``[selection]``: Chinese noun, model, how they are headed."""
+DELIVER_TABLES = {"title": ("图签", TitleParams, "[deliver.title]"), "map": ("评审图", MapParams, "[deliver.map]")}
+"""Tables below ``[deliver]``, likewise."""
+DELIVER_EXAMPLE = (
+    "例：", "", "```toml", "[deliver]", 'crs = "EPSG:4526"', 'encoding = "GBK"', 'profiles = ["本市站址.toml"]', "[deliver.county_crs]",
+    '"白河县" = "EPSG:4525"', "[deliver.title]", 'institute = "某市规划设计研究院"', "[deliver.map]", 'base = "影像.tif"', "public = true",
+    "```", "", "天地图底图：制图时在环境变量 `SITEPLAN_TIANDITU_KEY` 写密钥（联网取图，图存入网页，密钥不存）。", "")
 SELECTION_EXAMPLE = (
     "例：", "", "```toml", "[selection]", "max_sites = 60", "free_share_least = 0.3         # 三成以上建在应免费开放的场所",
     "[[selection.quotas]]", 'of = "county"', 'value = "溪西县"', "year = 2026", "least = 5                      # 溪西县 2026年 新建站址 不少于 5 处",
@@ -106,6 +117,7 @@ JUDGING_EXAMPLES = {
 SOURCES_ZH = {"facility": "公共场所", "ground": "公共场所院内用地", "pole": "公共杆体", "building": "其他楼顶", "station": "利旧铁塔",
               "sharing": "共享站址", "planned": "规划建筑", "works": "道路工程新杆", "greenfield": "空地", "demand": "运营商需求"}
 NOT_YET = "仅读入检查，尚未参与计算"
+RESULT_LAYERS_ZH = {**LAYER_ZH, "stretches": "未覆盖路段", "complaints": "投诉核对", "hot_spots": "投诉热点"}
 
 
 def type_zh(annotation: Any) -> str:
@@ -124,6 +136,7 @@ def type_zh(annotation: Any) -> str:
     names = {float: "数", int: "整数", bool: "true / false", str: "文本", dt.date: "日期", list[float]: "数的列表",
              list[str]: "文本列表", list[int]: "整数的列表", dict[str, str]: "表", dict[str, float]: "表",
              list[QuotaParams]: "若干节", list[ShareParams]: "若干节", PhaseParams: "一节", PassingParams: "一节",
+             TitleParams: "一节", MapParams: "一节",
              dict[str, dict[str, Any]]: "若干节", dict[str, ExposureAntennaParams]: "若干节"}
     return names[annotation]
 
@@ -175,7 +188,7 @@ def faults() -> list[str]:
     pairs = ((keys, set(KEYS_ZH)), (set(LayerSource.model_fields), set(SOURCE_ZH)), (set(LAYER_NAMES), set(USE_ZH)),
              (set(settings_tables()), set(TABLES_ZH)), (set(ExposureAntennaParams.model_fields), set(EXPOSURE_ZH)),
              *((set(model.model_fields) - ENTRY_NAMES, set(WORDS[name]))
-               for name, (_, model, _) in {**JUDGING_TABLES, **PLACE_TABLES, **SELECTION_TABLES}.items()),
+               for name, (_, model, _) in {**JUDGING_TABLES, **PLACE_TABLES, **SELECTION_TABLES, **DELIVER_TABLES}.items()),
              (set(site_rules()), set(WORDS["site_rule_words"])),
              ({f"{table}.{name}" for table, (_, model) in ENTRY_TABLES.items() for name in model.model_fields}, set(ENTRY_ZH)))
     return [f"{name}: only in the {'code' if name in known else 'page'}" for known, said in pairs for name in sorted(known ^ said)]
@@ -242,6 +255,13 @@ def selection_lines(head: str) -> Iterator[str]:
     yield from SELECTION_EXAMPLE
 
 
+def deliver_lines(head: str) -> Iterator[str]:
+    """The part on tables below ``[deliver]``."""
+    for name, (zh, model, title) in DELIVER_TABLES.items():
+        yield from (f"### `{title}` {zh}", "", head, *key_rows(model, WORDS[name]), "")
+    yield from DELIVER_EXAMPLE
+
+
 def study_file() -> str:
     """The text of docs/study-file.md."""
     if faults():
@@ -257,6 +277,7 @@ def study_file() -> str:
         lines += judging_lines(head, table) if table == "gaps" else ()
         lines += place_lines(head, table) if table in PLACE_EXAMPLES else ()
         lines += selection_lines(head) if table == "selection" else ()
+        lines += deliver_lines(head) if table == "deliver" else ()
     lines += ["## `[targets]`、`[rankings]` 目标与评分", "", *judging_lines(head, "targets")]
     lines += ["## `[layers.图层名]` 图层从哪里来", "",
               "每个图层一张表，图层名见下一节。同一图层的几个文件要求不同时（坐标基准、列名不一），写几张 `[[layers.图层名]]`。", "", head,
@@ -294,11 +315,51 @@ def layers_page() -> str:
 
 
 def fields_table() -> str:
-    """Fields of the site layer, from ``tables/export_fields.toml``."""
-    types = {"text": "文本，{width} 字节", "int": "整数", "float": "数，{decimals} 位小数"}
-    rows = [f"| `{name}` | `{entry['out']}` | {entry['zh']} | {types[entry['type']].format(**entry)} |"
-            for name, entry in site_fields().items()]
-    return "\n".join(["| 字段 | Shapefile | 中文名 | 类型 |", "|---|---|---|---|", *rows])
+    """Columns of the site layer, and the fields of its Shapefile: ``tables/export_fields.toml``, ``tables/profiles/sites.toml``."""
+    types = {"text": "文本，{width} 字节", "int": "整数", "float": "数，{decimals} 位小数", "date": "日期"}
+    profile = load_profiles()["sites"]
+    rows = []
+    for name, entry in site_fields().items():
+        mine = [field for field in profile.fields if field.source == name]
+        told = "、".join(dict.fromkeys(types[field.type].format(**vars(field)) for field in mine))
+        rows.append(f"| `{name}` | {'、'.join(f'`{field.name}`' for field in mine)} | {entry['zh']} | {told} |")
+    rows += [f"| | `{field.name}` | {field.zh}（{field.note}） | {types[field.type].format(**vars(field))} |"
+             for field in profile.fields if field.source not in site_fields()]
+    return "\n".join(["| 字段 | Shapefile | 中文名 | Shapefile 中的类型 |", "|---|---|---|---|", *rows])
+
+
+def master_table() -> str:
+    """Layers of the GeoPackages with the columns that ``tables/export_fields.toml`` lists."""
+    listed, rows = read_table("export_fields"), []
+    for name, (file, layer, _) in MASTER_FILES.items():
+        same = {"gaps_before": "gaps", "indoor_gaps": "gaps"}.get(name, name)
+        columns = "、".join(f"`{column}` {entry['zh']}" for column, entry in listed.get(same, {}).items())
+        told = ("见下表" if name == "sites" else f"`sites` 的各列，另有 {columns}" if name == "all_sites"
+                else f"同 `{same}`" if same != name else columns or ("资料中的列" if name in layer_names_zh() else "结果表的列"))
+        rows.append(f"| `{name}` | `{file}` | `{layer}` | {RESULT_LAYERS_ZH.get(name) or layer_names_zh()[name]} | {told} |")
+    return "\n".join(["| 名称 | 文件 | 文件中的图层 | 内容 | 列 |", "|---|---|---|---|---|", *rows])
+
+
+def packaged_table() -> str:
+    """Profiles of the package with their fields, from ``tables/profiles``."""
+    kinds = {"Point": "点", "LineString": "线", "Polygon": "面"}
+    rows = [f"| `{name}` | {profile.zh} | {kinds[profile.geometry]} | `{profile.key}` | "
+            f"{'、'.join(f'`{field.name}` {field.zh}' for field in profile.fields)} |" for name, profile in load_profiles().items()]
+    return "\n".join(["| 导出方案 | 图层 | 几何 | 主键 | 字段 |", "|---|---|---|---|---|", *rows])
+
+
+def exchange_table() -> str:
+    """What each exchange format keeps, from ``tables/export_formats.toml``."""
+    table = read_table("export_formats")
+    rows = ["| " + " | ".join((entry["zh"], *(entry[content] for content in table["contents"]))) + " |"
+            for entry in table["formats"].values()]
+    return "\n".join(["| 格式 | " + " | ".join(table["contents"].values()) + " |", "|---" * (len(table["contents"]) + 1) + "|", *rows])
+
+
+def opens_table() -> str:
+    """Files of each exchange format and what opens them, from ``tables/export_formats.toml``."""
+    rows = [f"| {entry['zh']} | `{entry['file']}` | {entry['opens']} |" for entry in read_table("export_formats")["formats"].values()]
+    return "\n".join(["| 格式 | 文件 | 怎样打开（按软件厂商的说明，没有逐一试过） |", "|---|---|---|", *rows])
 
 
 def rules_table() -> str:
@@ -472,7 +533,8 @@ BLOCKS = {"venues.md": {"kinds": kinds_table, "site_rules": site_rules_table, "s
           "formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
                          "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
                          "refused": refused_table},
-          "outputs.md": {"fields": fields_table, "ledger": ledger_table, "exposure": exposure_table},
+          "outputs.md": {"layers": master_table, "fields": fields_table, "ledger": ledger_table, "exposure": exposure_table},
+          "exchange.md": {"export_formats": exchange_table, "export_opens": opens_table}, "profiles.md": {"packaged": packaged_table},
           "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
 
 

@@ -25,14 +25,17 @@ import siteplan as sp
 from siteplan.coverage import Coverage, link_profile, predict_coverage, prepare_situation, what_if
 from siteplan.grid import pixel_xy
 from siteplan.maps import plot_comparison, plot_coverage, plot_link, write_review_map
+from siteplan.sheets import content_of_plan, write_atlas
 from siteplan.study import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 FOUR = ("rsrp", "server", "sinr", "probability")
-COLOURS, LEAST_PIXELS = 256, 20
-MAX_BYTES = 250_000
+COLOURS, PLAIN_COLOURS, PLAIN_APART, LEAST_PIXELS = 256, 64, 40, 20
+MAX_BYTES, MAX_PAGE_BYTES = 250_000, 500_000
 MAX_ERROR = 8
+TOWN = "城关镇"
+"""Town of the sheet in the README."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -142,7 +145,23 @@ def draw_liechtenstein() -> None:
     save(four(scene, sp.cover_existing(scene), (2, 2), (11.0, 15.5)), "liechtenstein", 80)
 
 
-def draw_review_map() -> None:
+def save_page(page: Image.Image, name: str, cols: int) -> None:
+    """Write a picture of a page for the README, so many pixels wide, in few colours; those of its areas and signs stay."""
+    path = PICTURES / name
+    colours, count = np.unique(np.asarray(page).reshape(-1, 3), axis=0, return_counts=True)
+    plain: list[NDArray[np.int64]] = []
+    for colour in colours[np.argsort(-count, kind="stable")][:(count >= LEAST_PIXELS).sum()].astype(np.int64):
+        if len(plain) < PLAIN_COLOURS and all(np.abs(colour - other).max() > PLAIN_APART for other in plain):
+            plain.append(colour)
+    small = page.resize((cols, round(page.height * cols / page.width)), Image.Resampling.LANCZOS)
+    image = with_palette(np.asarray(small), np.array(plain, np.uint8))
+    image.save(path, optimize=True)
+    print(f"{path.name}: {image.width} x {image.height}, {path.stat().st_size} bytes")
+    if path.stat().st_size > MAX_PAGE_BYTES:
+        raise SystemExit(f"{path.name} is larger than {MAX_PAGE_BYTES} bytes")
+
+
+def draw_review_map(plan: sp.Plan) -> None:
     """The sample city's review map as a browser shows it."""
     browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if browser is None:
@@ -150,20 +169,26 @@ def draw_review_map() -> None:
         return
     with TemporaryDirectory() as folder:
         page, shot = Path(folder) / "map.html", Path(folder) / "map.png"
-        write_review_map(sp.run(sp.Study.from_toml(ROOT / "data" / "xikou" / "study.toml")), page)
+        write_review_map(plan, page)
         subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}",
                         "--window-size=1600,1000", "--virtual-time-budget=15000", f"--screenshot={shot}", page.as_uri()],
                        check=True, capture_output=True, timeout=180)
-        image = with_palette(np.asarray(Image.open(shot).convert("RGB")), np.zeros((0, 3), np.uint8))
-    path = PICTURES / "review_map.png"
-    image.save(path, optimize=True)
-    print(f"{path.name}: {image.width} x {image.height}, {path.stat().st_size} bytes")
+        save_page(Image.open(shot).convert("RGB"), "review_map.png", 1600)
+
+
+def draw_sheet(plan: sp.Plan) -> None:
+    """A sheet of the sample city's atlas, smaller than it is printed."""
+    with TemporaryDirectory() as folder:
+        sheets = write_atlas(content_of_plan(plan), Path(folder), formats=("png",), only=(TOWN,))
+        save_page(Image.open(sheets[1]).convert("RGB"), "atlas_sheet.png", 1600)  # the first page is the overview
 
 
 if __name__ == "__main__":
     mpl.use("agg")
     draw_xikou()
-    draw_review_map()
+    plan = sp.run(sp.Study.from_toml(ROOT / "data" / "xikou" / "study.toml"))
+    draw_review_map(plan)
+    draw_sheet(plan)
     if (ROOT.parent / "shared" / "data" / "liechtenstein").exists():
         draw_liechtenstein()
     else:

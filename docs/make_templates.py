@@ -1,8 +1,9 @@
-"""Write the Word template of the letters, ``siteplan/templates/opening_letter.docx``.
+"""Write the Word templates, ``opening_letter.docx`` and ``meeting_brief.docx`` in ``siteplan/templates``.
 
 The form follows GB/T 9704-2012 (Party and government documents, letter form): 37 mm above, 35 mm below, 28 mm left,
 26 mm right; title 宋体 二号 (bold, where 小标宋 is not at hand), body 仿宋 三号 on 28 pt lines
-with two letters of indent, numbers of pages 四号.
+with two letters of indent, numbers of pages 四号. The brief has four pages: every line is of an exact height and every
+list of a greatest length (``siteplan/sheets/_brief_facts.py``), so that long names cannot push it onto a fifth.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from docx import Document
 from docx.enum.section import WD_ORIENT, WD_SECTION
-from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_ROW_HEIGHT_RULE, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -22,7 +23,8 @@ from docx.shared import Mm, Pt, RGBColor
 
 from siteplan.export._letters import even_zip
 
-TARGET = Path(__file__).resolve().parents[1] / "siteplan" / "templates" / "opening_letter.docx"
+FOLDER = Path(__file__).resolve().parents[1] / "siteplan" / "templates"
+TARGET, BRIEF = FOLDER / "opening_letter.docx", FOLDER / "meeting_brief.docx"
 TITLE, BODY, HEADING, SMALL = "宋体", "仿宋", "黑体", "宋体"
 RED = RGBColor(0xD0, 0x10, 0x10)
 COLUMNS = (("序号", "number", 12), ("场所", "name", 35), ("地址", "address", 44), ("县区镇街", "town", 22), ("权属单位", "owner", 33),
@@ -156,27 +158,171 @@ def annex(document: Any) -> None:
     paragraph(document, "注：{{ note }}。{{ draft }}。", **small)
 
 
-def make() -> bytes:
-    """The template as bytes, the same at every run."""
-    document = Document()
-    normal = document.styles["Normal"]
-    normal.font.name, normal.font.size = BODY, Pt(16)
-    normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), BODY)
-    first = document.sections[0]
-    first.page_width, first.page_height = Mm(210), Mm(297)
-    first.top_margin, first.bottom_margin, first.left_margin, first.right_margin = Mm(37), Mm(35), Mm(28), Mm(26)
-    letter(document)
-    annex(document)
-    for section in document.sections:
-        page_number(section.footer)
+def exact_rows(table: Any, height: float) -> None:
+    """Rows of a fixed height that no text makes higher."""
+    for row in table.rows:
+        row.height, row.height_rule = Mm(height), WD_ROW_HEIGHT_RULE.EXACTLY
+
+
+def brief_table(document: Any, loop: str, columns: tuple[tuple[str, str, float], ...], height: float = 5.8,
+                last: tuple[str, ...] = (), size: float = 9) -> None:
+    """A table of a list: heading, one row of the list, and a last row where one is given.
+
+    Texts are set in small letters, so that two lines of them fit a row.
+    """
+    table = document.add_table(rows=4 + bool(last), cols=len(columns))
+    table.style, table.alignment, table.autofit = "Table Grid", WD_TABLE_ALIGNMENT.CENTER, False
+    table.rows[1].cells[0].text, table.rows[3].cells[0].text = f"{{%tr for row in {loop} %}}", "{%tr endfor %}"
+    for at, (title, name, width) in enumerate(columns):
+        table.columns[at].width = Mm(width)
+        texts = [(0, title, HEADING), (2, f"{{{{ row.{name} }}}}", SMALL)]
+        texts += [(4, last[at], HEADING)] if last else []
+        for row, text, font in texts:
+            line = table.rows[row].cells[at].paragraphs[0]
+            long = name in ("name", "rule", "where", "reason", "towns", "owner")
+            line.alignment = WD_ALIGN_PARAGRAPH.LEFT if long and row == 2 else WD_ALIGN_PARAGRAPH.CENTER
+            line.paragraph_format.line_spacing_rule = WD_LINE_SPACING.EXACTLY
+            small = long and row == 2
+            line.paragraph_format.line_spacing = Pt(7.6 if small else size * 1.3)
+            set_font(line.add_run(text), font, 7 if small else size)
+            table.rows[row].cells[at].vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+        for row in table.rows:
+            row.cells[at].width = Mm(width)
+    exact_rows(table, height)
+
+
+def brief_list(document: Any, name: str, size: float = 10, line: float = 15) -> None:
+    """A numbered list, and what does not stand in it."""
+    look = {"font": SMALL, "size": size, "line": line, "indent": False, "align": "LEFT"}
+    paragraph(document, f"{{%p for text in {name} %}}", **look)
+    paragraph(document, "{{ loop.index }}. {{ text }}", **look)
+    paragraph(document, "{%p endfor %}", **look)
+
+
+def brief_more(document: Any, name: str) -> None:
+    """How many rows are elsewhere."""
+    look = {"font": SMALL, "size": 9, "line": 13, "indent": False, "align": "LEFT"}
+    paragraph(document, f"{{%p if more_{name} %}}", **look)
+    paragraph(document, f"{{{{ more_{name} }}}}", **look)
+    paragraph(document, "{%p endif %}", **look)
+
+
+def brief_heading(document: Any, text: str, new_page: bool = False) -> None:
+    """A heading; ``new_page``: of a page."""
+    line = paragraph(document, text, font=HEADING, size=12, line=24, indent=False, align="LEFT")
+    line.paragraph_format.page_break_before = new_page
+
+
+def brief(document: Any) -> None:
+    """The four pages of the brief."""
+    note = {"font": SMALL, "size": 8, "line": 11, "indent": False, "align": "LEFT"}
+    paragraph(document, "{%p for notice in notices %}", **note)
+    paragraph(document, "{{ notice }}", color=RED, **note)
+    paragraph(document, "{%p endfor %}", **note)
+    paragraph(document, "{{ title }}", font=TITLE, size=18, line=32, indent=False, align="CENTER", bold=True)
+    paragraph(document, "会 议 简 报", font=HEADING, size=14, line=26, indent=False, align="CENTER")
+    paragraph(document, "{{ office }}　数据日期：{{ date }}　{{ secrecy }}", font=SMALL, size=10, line=18, indent=False,
+              align="CENTER")
+    brief_heading(document, "一、提请审议")
+    brief_list(document, "decisions", 10.5, 16)
+    brief_heading(document, "二、主要指标（模型预测，非实测）")
+    brief_table(document, "indicators", (("指标", "name", 30), ("规划前", "before", 34), ("规划后", "after", 34),
+                                         ("口径", "rule", 72)), 6.6, size=8.5)
+    brief_more(document, "indicators")
+    paragraph(document, "{%p for text in rules %}", **note)
+    paragraph(document, "{{ text }}", **note)
+    paragraph(document, "{%p endfor %}", **note)
+    brief_heading(document, "三、覆盖图（规划前、规划后）", True)
+    picture = document.add_paragraph()
+    picture.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    set_font(picture.add_run("{{ maps }}"), SMALL, 10)
+    paragraph(document, "覆盖概率为模型预测值，门限 SS-RSRP ≥ {{ threshold }} dBm，室外，任一5G网络。审图号：{{ approval }}", **note)
+    brief_heading(document, "四、规划站址与费用（万元）", True)
+    money = (("number", "站址", 14), ("reused", "利旧共址", 19), ("macro", "宏站", 13), ("micro", "微站", 13),
+             ("free", "免费开放", 19), ("capex", "建设费", 19), ("yearly", "年运行费", 19), ("cost", "总费用", 20))
+    total = ("{{ total.name }}", *(f"{{{{ total.{name} }}}}" for name, _, _ in money))
+    for loop, title, last in (("tiers", "场所层级", ()), ("counties", "县区", total)):
+        brief_table(document, loop, ((title, "name", 34), *((zh, name, width) for name, zh, width in money)), 5.6, last)
+        paragraph(document, "", **{**note, "line": 6, "size": 4})
+    brief_heading(document, "五、请开放场所的主管部门")
+    brief_table(document, "departments", (("主管部门", "name", 54), ("站址", "number", 16), ("应免费", "free", 16),
+                                          ("涉及镇街", "towns", 84)))
+    brief_more(document, "departments")
+    brief_heading(document, "六、电磁环境筛查可能超过公众限值的站址（估算，非环评）")
+    small = {"font": SMALL, "size": 9.5, "line": 13, "indent": False, "align": "LEFT"}
+    paragraph(document, "{%p if over %}", **small)
+    paragraph(document, "{{ over|join('；') }}。须调整后重算。{{ more_over }}", **small)
+    paragraph(document, "{%p else %}", **small)
+    paragraph(document, "{{ over_none }}", **small)
+    paragraph(document, "{%p endif %}", **small)
+    brief_heading(document, "七、规划站址（按选址次序）")
+    brief_table(document, "sites", (("次序", "rank", 12), ("名称", "name", 50), ("镇街", "town", 23), ("类型", "kind", 13),
+                                    ("权属单位", "owner", 36), ("新增服务({{ demand_unit }})", "gain", 23),
+                                    ("万元", "cost", 13)), size=8)
+    brief_more(document, "sites")
+    brief_heading(document, "八、疑难站址与拒绝", True)
+    paragraph(document, "{%p if not hard %}", **note)
+    paragraph(document, "没有疑难站址和拒绝记录", font=SMALL, size=10, line=15, indent=False, align="LEFT")
+    paragraph(document, "{%p endif %}", **note)
+    brief_list(document, "hard", 10, 14)
+    brief_more(document, "hard")
+    brief_heading(document, "九、规划后仍有的覆盖空洞")
+    brief_table(document, "gaps", (("次序", "rank", 12), ("位置", "where", 48), ("公顷", "area", 18),
+                                   ("{{ demand }}", "demand", 24), ("原因", "reason", 68)))
+    brief_more(document, "gaps")
+    brief_heading(document, "十、规划后仍不达标或无法判定")
+    brief_list(document, "failing", 10, 14)
+    brief_more(document, "failing")
+    brief_heading(document, "十一、数据问题与方案质量")
+    brief_list(document, "quality", 9.5, 14)
+    brief_heading(document, "十二、假设")
+    brief_list(document, "assumptions", 9.5, 14)
+
+
+def finished(document: Any, title: str) -> bytes:
+    """A document as bytes, the same at every run."""
     facts = document.core_properties
-    facts.title, facts.author, facts.comments = "开放公共场所商请函", "siteplan", ""
+    facts.title, facts.author, facts.comments = title, "siteplan", ""
     facts.created = facts.modified = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - Word wants no zone
     buffer = io.BytesIO()
     document.save(buffer)
     return even_zip(buffer.getvalue())
 
 
+def new_document() -> Any:
+    """An empty A4 document in the font of the body."""
+    document = Document()
+    normal = document.styles["Normal"]
+    normal.font.name, normal.font.size = BODY, Pt(16)
+    normal.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), BODY)
+    document.sections[0].page_width, document.sections[0].page_height = Mm(210), Mm(297)
+    return document
+
+
+def make() -> bytes:
+    """The template of the letters."""
+    document = new_document()
+    first = document.sections[0]
+    first.top_margin, first.bottom_margin, first.left_margin, first.right_margin = Mm(37), Mm(35), Mm(28), Mm(26)
+    letter(document)
+    annex(document)
+    for section in document.sections:
+        page_number(section.footer)
+    return finished(document, "开放公共场所商请函")
+
+
+def make_brief() -> bytes:
+    """The template of the brief."""
+    document = new_document()
+    first = document.sections[0]
+    first.top_margin, first.bottom_margin, first.left_margin, first.right_margin = Mm(16), Mm(16), Mm(20), Mm(20)
+    first.footer_distance = Mm(8)
+    brief(document)
+    page_number(first.footer)
+    return finished(document, "会议简报")
+
+
 if __name__ == "__main__":
-    TARGET.parent.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     TARGET.write_bytes(make())
+    BRIEF.write_bytes(make_brief())

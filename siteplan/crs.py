@@ -151,6 +151,26 @@ def crs_name(crs: pyproj.CRS) -> str:
     return (f"EPSG:{code}" if code else str(plain.name)) + (" + towgs84" if crs.is_bound else "")
 
 
+def crs_zh(crs: pyproj.CRS) -> str:
+    """Name of a CRS as planners write it, without its code; names that are not CGCS2000 stay.
+
+    >>> crs_zh(read_crs(4547)), crs_zh(read_crs(4526)), crs_zh(read_crs(4490))
+    ('CGCS2000 3度带 中央子午线114°', 'CGCS2000 3度带 第38带 中央子午线114°', 'CGCS2000 经纬度')
+    >>> crs_zh(read_crs(32632))
+    'WGS 84 / UTM zone 32N'
+    """
+    if not re.match(r"CGCS2000|China Geodetic Coordinate System 2000", crs.name):
+        return str(crs.name)
+    if crs.is_geographic:
+        return "CGCS2000 经纬度"
+    zone = re.search(r"zone (\d+)", crs.name)
+    params = crs.coordinate_operation.params if crs.coordinate_operation else ()
+    meridian = next((item.value for item in params if item.name == "Longitude of natural origin"), None)
+    parts = ["CGCS2000", "3度带" if "3-degree" in crs.name else "高斯-克吕格", f"第{zone[1]}带" if zone else "",
+             "" if meridian is None else f"中央子午线{meridian:g}°"]
+    return " ".join(part for part in parts if part)
+
+
 def _crs_error(crs: Any, reason: str, remedy: str) -> CrsError:
     return CrsError(f"坐标系 {crs} 不能使用", [Problem("study", "", "", "crs", f"{crs}：{reason}", remedy)])
 

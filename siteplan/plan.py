@@ -66,10 +66,14 @@ class Plan:
     exposure : Exposure or None
         Screening of the sensitive buildings near proposed sites (predicted, no environmental assessment); None where
         it was not made.
+    profile_files : mapping of str to bytes
+        The bureau's profiles of exchange layers by file name, as they are.
     certificate : Certificate or None
         What the choice and its bound are recounted from.
     spot : SpotFacts or None
         What single reaches are recomputed from.
+    secret_rows : mapping of str to mapping of str to str
+        Layer -> id -> name of its rows that the list of secret units means, whatever sites came of them.
     timings, versions : mapping
         Seconds by stage; versions of siteplan and its libraries.
     """
@@ -100,8 +104,10 @@ class Plan:
     opening: Opening | None = None
     letters: tuple[Letter, ...] = ()
     letter_template: bytes | None = None
+    profile_files: Mapping[str, bytes] = field(default_factory=dict)
     certificate: Certificate | None = None
     spot: SpotFacts | None = None
+    secret_rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def proposed(self) -> gpd.GeoDataFrame:

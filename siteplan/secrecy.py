@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -27,6 +28,17 @@ _KEPT = ("status", "refusal_code", "reason", "town", "county")
 _NAME_COLUMNS = frozenset({"name", "target_name", "site_name", "venue_name", "project", "building"})
 _RECORD_TEXTS = ("name", "town", "county", "verdict", "verdict_zh")
 _LEAST_ID = _LEAST_NAME = 2
+_SITE_PREFIX = {"works": "W-works:", "planned_buildings": "N-planned:"}
+"""Layers of the study that are written as they are and that sites come from -> how the ids of these sites begin."""
+_PLACES = (*_SITE_PREFIX, "restricted")
+"""Layers of the study that are written without their secret rows."""
+NAMES_ONLY = ("zones", "units")
+"""Layers whose secret rows stay without their name: key zones are judged and counted, units hold sites of others."""
+_NAMED = ("units", "roads", "rail", "water", "zone_points", "village_points")
+"""Layers of the study in which no name may be that of a secret unit; names of towns and counties are keys."""
+_NULLABLE = (pd.BooleanDtype, pd.Int64Dtype)
+_ROWS_OF = {"filing": "planned_buildings", "indoor_buildings": "buildings"}
+"""Results with a row for each row of a layer, by its id."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +145,18 @@ def _is_secret(codes: pd.Series) -> np.ndarray:
     return (words.eq(SECRET_CODE) | words.str.contains(rf"(?:^|\|){SECRET_CODE}(?:\||$)", regex=True)).to_numpy(bool)
 
 
-def secret_units(sites: pd.DataFrame, opening: Opening | None = None) -> SecretUnits:
-    """What a sites table and an opening ledger hold of secret units.
+def secret_units(sites: pd.DataFrame, opening: Opening | None = None,
+                 rows: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> SecretUnits:
+    """What a sites table, an opening ledger and the layers of a study hold of secret units.
 
     Parameters
     ----------
     sites : DataFrame
         The sites table; without the columns ``refusal_code, name, owner, source_id`` nothing of it is secret.
     opening : Opening, optional
+    rows : mapping of str to mapping of str to str, optional
+        Layer -> id -> name, as ``Plan.secret_rows``; each counts as a site ``layer:id``. Ids of ``NAMES_ONLY`` are
+        told.
 
     Returns
     -------
@@ -160,6 +176,8 @@ def secret_units(sites: pd.DataFrame, opening: Opening | None = None) -> SecretU
                   zip(marked.index, marked["name"], strict=True)}
         rest = opening.venues[~opening.venues["secret"].astype(bool)]
         open_words |= {*rest["name"].astype("str"), *rest["owner"].astype("str")}
+    units |= {f"{layer}:{key}": ("" if layer in NAMES_ONLY else key, name)
+              for layer, found in rows.items() for key, name in found.items()}
     return secret_units_of(units, open_words)
 
 
@@ -219,12 +237,42 @@ def _hide_lines(ledger: InputLedger, units: SecretUnits) -> InputLedger:
     return InputLedger(lines)
 
 
+def _hide_context(plan: Plan, units: SecretUnits) -> dict[str, gpd.GeoDataFrame]:
+    """The layers of the study: those that are written without their secret rows, and no row that names one."""
+    layers = dict(plan.context)
+    for name in (name for name in _PLACES if name in layers):
+        table, keys = layers[name], layers[name].index.astype("str")
+        own = keys.isin(list(plan.secret_rows.get(name, ()))) | (
+            _SITE_PREFIX.get(name, f"{name}:") + keys).isin(list(units.site_ids))
+        named = table["name"].isin(list(units.names)).to_numpy(dtype=bool)
+        layers[name] = units.table(table[~(own | named)])
+    return layers | {name: units.table(layers[name], ["name"]) for name in _NAMED if name in layers}
+
+
+def _hide_result(table: Any, meant: Iterable[str], units: SecretUnits) -> Any:
+    """A table of results; rows of secret rows of a layer say no more than the town, those with a place are left out."""
+    wanted = frozenset(meant)
+    secret = np.array([key in wanted for key in table.index.map(str)] if wanted else [False] * len(table), dtype=bool)
+    if not secret.any() or "geometry" in table:
+        return units.table(table[~secret] if secret.any() else table)
+    rest, hidden = units.table(table[~secret]), table[secret].sort_values(["town"], kind="stable")
+    kept = ("name", "town", "county")
+    unknown = {name: None if hidden[name].dtype.kind == "M" or isinstance(hidden[name].dtype, _NULLABLE)
+               else _blank(hidden[name]) for name in hidden.columns if name not in kept}
+    bare = hidden.assign(**unknown, name=HIDDEN).astype(dict(table.dtypes))
+    bare.index = pd.Index([f"secret:{number}" for number in range(1, len(bare) + 1)], name=table.index.name)
+    return pd.concat([rest, bare])
+
+
 def hide_secret_units(plan: Plan) -> Plan:
     """The plan as it may be written: secret units are counted with their town, never named or placed.
 
     Every writer of deliverables goes through this. What is hidden: sites that the rule ``secrecy`` refuses and venues
     that the opening ledger marks as secret, where they stand in the sites table, the opening ledger, the input ledger,
-    tables of results, gap areas and the exposure screening. Letters and the public list never hold them.
+    tables of results, gap areas, planned works and buildings, and the exposure screening. Planned works and buildings
+    and restricted areas that the list means are not written, whatever sites came of them; the input ledger counts them.
+    Key zones and units that it means lose their name and stay, because they are judged and counted. Letters and the
+    public list never hold any.
 
     Parameters
     ----------
@@ -235,13 +283,15 @@ def hide_secret_units(plan: Plan) -> Plan:
     Plan
         The plan itself where nothing is secret; hidden twice it is the same. Counts stay as they are.
     """
-    units = secret_units(plan.sites, getattr(plan, "opening", None))
+    units = secret_units(plan.sites, getattr(plan, "opening", None), plan.secret_rows)
     if not units.site_ids:
         return plan
     changes: dict[str, Any] = {
         "sites": _hide_sites(plan.sites, units), "ledger": _hide_lines(plan.ledger, units),
-        "results": {name: units.table(table) for name, table in plan.results.items()},
-        **{name: units.table(getattr(plan, name)) for name in _areas(plan)}}
+        "results": {name: _hide_result(table, plan.secret_rows.get(_ROWS_OF.get(name, ""), ()), units)
+                    for name, table in plan.results.items()},
+        **{name: units.table(getattr(plan, name)) for name in _areas(plan)},
+        "context": _hide_context(plan, units), "secret_rows": {}}
     if plan.opening is not None:
         changes["opening"] = _hide_opening(plan.opening, units)
     if plan.exposure is not None:

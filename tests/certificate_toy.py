@@ -253,7 +253,7 @@ def write_folder(made: Toy, answer: Answer, folder: Path) -> Path:
         row, so_far = table.loc[number], served(made, np.sort(facts.ranked[:rank]))
         sites.append({"site_id": row["site_id"], "rank_no": rank, "x": row["x"], "y": row["y"],
                       "cost_yuan": row["cost_yuan"], "gain": round(so_far - before, 3),
-                      "build_year": years[when[number]] if years else 0, "station_count": int(row["stations"]),
+                      "build_year": years[when[number]] if years else None, "station_count": int(row["stations"]),
                       "name": f"站{number}", "reason": f"第{rank}位:新增服务最多", "department": row["department"],
                       "must_be_free": bool(row["must_be_free"])})
         before = so_far
@@ -291,6 +291,7 @@ def master_table(table: pd.DataFrame, sites: list[dict[str, Any]]) -> gpd.GeoDat
     known = [name for name in (*site_fields(), "status", "source", "spacing_m") if name in words]
     layer = pd.DataFrame({name: empty[field["type"]] for name, field in site_fields().items()}, index=table.index)
     layer = layer.assign(**{name: words[name] for name in known}).set_index(table["site_id"], drop=False)
+    layer["build_year"] = np.nan  # of a site that is not built, or of a plan without phases
     for site in sites:
         layer.loc[site["site_id"], "status"] = "proposed"
         for name in ("rank_no", "build_year", "gain", "name", "reason"):

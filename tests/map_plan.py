@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import make_dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
 from siteplan.gaps import load_rules
+from siteplan.gaps.people.complaint_findings import FINDING_ZH
 
 CRS = "EPSG:4547"
 WEST, SOUTH = 430_000.0, 2_485_000.0
@@ -33,6 +36,11 @@ class FakeCoverage(SimpleNamespace):
     def any_5g(self) -> SimpleNamespace:
         return SimpleNamespace(rsrp_dbm=self.rsrp, server=self.server, probability=self.probability)
 
+    @property
+    def sector_ids(self) -> tuple[str, ...]:
+        """One sector a site."""
+        return tuple(f"S{number}" for number in range(self.sectors))
+
 
 def signal(geobox: GeoBox, sites: np.ndarray, seed: int) -> FakeCoverage:
     """Signal that falls with distance, with smooth shadowing."""
@@ -42,16 +50,18 @@ def signal(geobox: GeoBox, sites: np.ndarray, seed: int) -> FakeCoverage:
     x = a.c + (np.arange(cols) + 0.5) * a.a
     y = a.f + (np.arange(rows) + 0.5) * a.e
     best = np.full((rows, cols), np.nan, np.float32)
+    server = np.full((rows, cols), -1, np.int32)
     shadow = gaussian_filter(rng.normal(0, 1, (rows, cols)), 6.0, mode="wrap")
     shadow *= 6.0 / shadow.std()
-    for east, north, power in sites:
+    for number, (east, north, power) in enumerate(sites):
         away = np.hypot(x[None, :] - east, y[:, None] - north)
         level = power - 18.0 - 35.0 * np.log10(np.maximum(away, 20.0)) + shadow
-        best = np.fmax(best, np.where(away < 2500, level, np.nan)).astype(np.float32)
+        better = (away < 2500) & ~(level <= best)
+        best[better], server[better] = level[better], number
     margin = (np.nan_to_num(best, nan=-200.0) + 105.0) / 8.0
     probability = (1 / (1 + np.exp(-1.7 * margin))).astype(np.float32)
-    return FakeCoverage(geobox=geobox, rsrp=best, server=np.zeros((rows, cols), np.int32), probability=probability,
-                        threshold_dbm=-105.0)
+    return FakeCoverage(geobox=geobox, rsrp=best, server=server, probability=probability, threshold_dbm=-105.0,
+                        sectors=len(sites))
 
 
 def areas(geobox: GeoBox, number: int, rng: np.random.Generator, *, zones: bool, hostile: bool) -> gpd.GeoDataFrame:
@@ -119,14 +129,16 @@ def sites(rng: np.random.Generator, box: Any, counts: dict[str, int], *, hostile
             rows.append({
                 "site_id": f"{status[0].upper()}-{k:05d}", "name": HOSTILE[k % len(HOSTILE)] if hostile else name,
                 "kind": "macro" if rng.random() < 0.4 else "micro",
-                "source": "facility" if rng.random() < 0.5 else "pole", "status": status, "build": "new", "tier": tier,
+                "source": "facility" if rng.random() < 0.5 else "pole", "status": status,
+                "build": ("new", "reuse", "share")[k % 3] if status == "proposed" else "new", "tier": tier,
                 "tier_name": TIERS.get(tier, "") if status != "existing" else "",
                 "owner": HOSTILE[(k + 3) % len(HOSTILE)] if hostile else "市机关事务中心", "department": "机关事务管理局",
                 "must_open": True, "must_be_free": k % 2 == 0, "mount": "pole", "antenna_height_m": 8.0 + k % 30,
                 "networks": "*", "cost_yuan": 60_000.0, "reason": "服务现状空洞内居民,公共设施优先",
                 "rank_no": k + 1 if status == "proposed" else 0,
+                "build_year": 2026 + k % 3 if status == "proposed" else 0,
                 "gain": 5000.0 / (k + 1), "gain_share": 0.2 / (k + 1), "town": "东升镇",
-                "unit_code": None, "parcel_code": None,
+                "unit_code": f"DY-{1 + k % 2:02d}", "parcel_code": None,
                 "x": rng.uniform(box[0] + 300, box[2] - 300), "y": rng.uniform(box[1] + 300, box[3] - 300),
             })
     frame = pd.DataFrame(rows).set_index("site_id")
@@ -146,7 +158,8 @@ def results(plan: Any, rng: np.random.Generator, *, hostile: bool) -> dict[str, 
     findings = ["in_gap", "no_gap", "unknown", "near_gap", "operator_gap", "indoor_gap"] * 5
     complaints = gpd.GeoDataFrame({
         "date": pd.to_datetime(["2024-02-06"] * 29 + [None]), "source": word(0, "12345热线"), "operator": word(1, "移动"),
-        "text": "SECRET 13800000000", "status": word(2, "已办结"), "finding": findings, "finding_zh": findings,
+        "text": "SECRET 13800000000", "status": word(2, "已办结"), "finding": findings,
+        "finding_zh": [FINDING_ZH[code] for code in findings],
         "reason": word(3, "位于覆盖空洞"), "counted": [True] * 28 + [False] * 2,
     }, geometry=points, index=pd.Index([f"C-{k}" for k in range(30)], name="complaint_id"), crs=CRS)
     hot = gpd.GeoDataFrame({
@@ -160,7 +173,7 @@ def results(plan: Any, rng: np.random.Generator, *, hostile: bool) -> dict[str, 
         "verdict": ["pass", "fail", "not_assessable"], "verdict_before": ["fail", "fail", "not_assessable"],
     }, index=pd.Index(["a", "b", "c"], name="section_id"))
     stretches = gpd.GeoDataFrame(
-        {"section_id": word(8, "b"), "name": word(9, "溪口铁路"), "layer": "rail", "length_m": 300.0},
+        {"section_id": word(8, "rail:b"), "name": word(9, "溪口铁路"), "layer": "rail", "length_m": 300.0},
         geometry=[shapely.LineString([(west, south), (west + 300, south)])], index=["L-1"], crs=CRS)
     buildings = gpd.GeoDataFrame({
         "rank_no": range(1, 7), "name": word(10, "市民中心"), "duty": ["must"] * 5 + ["should"],
@@ -200,6 +213,37 @@ def results(plan: Any, rng: np.random.Generator, *, hostile: bool) -> dict[str, 
             "rules": rules, "indoor_gaps": inside}
 
 
+def fake_plan(**parts: Any) -> Any:
+    """What the map reads of a plan: some of its fields, and the proposed sites by rank."""
+    def proposed(plan: Any) -> gpd.GeoDataFrame:
+        return plan.sites[plan.sites["status"] == "proposed"].sort_values("rank_no")
+
+    made = make_dataclass("FakePlan", list(parts), namespace={"proposed": property(proposed)}, eq=False)
+    return made(**parts)
+
+
+def limits(box: Any, *, hostile: bool) -> dict[str, gpd.GeoDataFrame]:
+    """Restricted areas, works and a planned building."""
+    names = list(HOSTILE[:3]) if hostile else ["南岭生态保护红线", "机场净空", "大河堤防"]
+    west, south = box[0], box[1]
+    restricted = gpd.GeoDataFrame({
+        "name": names, "kind": ["生态保护红线", "机场净空区", ""], "distance_m": [np.nan, 500.0, 30.0]}, geometry=[
+        shapely.box(west + 400, south + 400, west + 1400, south + 1200), shapely.Point(west + 2500, south + 2500),
+        shapely.LineString([(west, south + 900), (west + 2000, south + 1000)])],
+        index=pd.Index(["R1", "R2", "R3"], name="restricted_id"), crs=CRS)
+    works = gpd.GeoDataFrame({
+        "name": [HOSTILE[3] if hostile else "人民路改造"], "kind": ["道路改造"],
+        "start_date": pd.to_datetime(["2026-03-01"]), "end_date": pd.to_datetime([None])},
+        geometry=[shapely.LineString([(west + 100, south + 100), (west + 900, south + 300)])],
+        index=pd.Index(["W1"], name="work_id"), crs=CRS)
+    buildings = gpd.GeoDataFrame({
+        "name": [HOSTILE[4] if hostile else "市民中心二期"], "use": ["办公"], "filing": ["未备案"],
+        "completed_on": pd.to_datetime(["2027-06-30"])},
+        geometry=[shapely.box(west + 600, south + 600, west + 660, south + 650)],
+        index=pd.Index(["P1"], name="project_id"), crs=CRS)
+    return {"restricted": restricted, "works": works, "planned_buildings": buildings}
+
+
 def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candidates: int = 3000, proposed: int = 60,
               villages: int = 30, hostile: bool = False, **study: Any) -> Any:
     """A whole plan, in the form that :func:`siteplan.maps.render_review_map` reads."""
@@ -230,24 +274,75 @@ def make_plan(*, shape: tuple[int, int] = (500, 600), pixel: float = 20.0, candi
             for d in (1500, 4000, 6500, 9000)] + [
             shapely.LineString([(box[0] + 290 * k, box[1]), (box[0] + 290 * k + 400, box[3])])
             for k in range(40)], crs=CRS),
+        "units": gpd.GeoDataFrame({"name": list(HOSTILE[5:7]) if hostile else ["城东第1单元", ""]}, geometry=[
+            shapely.box(box[0], box[1], box[0] + 2000, box[3]), shapely.box(box[0] + 2000, box[1], box[2], box[3])],
+            index=pd.Index(["DY-01", "DY-02"], name="unit_code"), crs=CRS),
+        **limits(box, hostile=hostile),
     }
     info = {"name": HOSTILE[5] if hostile else "示例市5G站址规划(2026—2028)", "crs": CRS,
             "resolution_m": pixel, "synthetic": True,
             "notices": list(HOSTILE) if hostile else ["道路数据 © 示例来源(ODbL 许可)"], "stand_in_5g": True,
             "map_approval_no": "粤S(2026)000号", **study}
     demand = rng.gamma(0.3, 2.0, shape).astype(np.float32)
-    plan = SimpleNamespace(
+    plan = fake_plan(
         study=info,
-        parameters={"coverage": {"threshold_dbm": -105.0, "model_sigma_db": 6.0}, "gaps": {"gap_probability": 0.75}},
+        parameters={"coverage": {"threshold_dbm": -105.0, "model_sigma_db": 6.0}, "gaps": {"gap_probability": 0.75},
+                    "study": {"as_of": "2026-06-30"}, "selection": {"phases": {"years": [2026, 2027, 2028]}},
+                    "opening": {"office": "通信建设管理办公室"}},
         inputs=(), surface=SimpleNamespace(geobox=geobox, ground_m=ground), before=before, after=after, demand=demand,
         demand_kind="people", boundary=gpd.GeoDataFrame({"name": ["示例市"]}, geometry=[bounds], crs=CRS),
         villages=areas(geobox, villages, rng, zones=False, hostile=hostile),
         zones=areas(geobox, 4, rng, zones=True, hostile=hostile),
-        gaps_before=gaps(before), gaps_after=gaps(after), sites=table, proposed=new.sort_values("rank_no"),
+        gaps_before=gaps(before), gaps_after=gaps(after), sites=table,
         selection=SimpleNamespace(site_ids=tuple(new.index), gains=np.ones(len(new)), cost_yuan=60_000.0 * len(new),
                                   covered=82_311.0, value=82_311.0, upper_bound=84_900.0, status="feasible",
                                   optimality_gap=84_900 / 82_311 - 1, stopped="max_sites"),
-        indicators={}, ledger=None, context=context, timings={}, versions={}, rules=load_rules(),
+        indicators={}, ledger=None, context=context, timings={}, versions={}, rules=load_rules(), results={},
+        opening=None, exposure=None, letters=(), secret_rows={},
     )
     plan.results = results(plan, rng, hostile=hostile)
     return plan
+
+
+def make_big_plan(points: int = 100_000, side: int = 6000, pixel: float = 10.0) -> Any:
+    """A plan with so many candidates and refused sites (one in five) and a raster of ``side`` x ``side``.
+
+    The signal is that of a coarse plan with fine shadowing laid over it, so that its pictures do not pack better than
+    those of a real city; every point has a name and an id of its own, every refused one a reason of its own.
+    """
+    factor = 10
+    plan = make_plan(shape=(side // factor, side // factor), pixel=pixel * factor, candidates=10, proposed=60)
+    rng = np.random.default_rng(11)
+    geobox = GeoBox.from_bbox(plan.surface.geobox.boundingbox.bbox, CRS, resolution=pixel)
+    refused = points // 5
+    table = sites(rng, geobox.boundingbox.bbox, {"candidate": points - refused, "refused": refused}, hostile=False)
+    table["name"] = [f"灯杆 LD{number:06d}" for number in range(points)]
+    far = iter(rng.uniform(201, 900, refused).round(1))
+    table["reason"] = [f"200米内没有覆盖空洞(最近的在{next(far)}米外)" if status == "refused" else ""
+                       for status in table["status"]]
+    plan.sites = gpd.GeoDataFrame(pd.concat([plan.sites[plan.sites["status"].isin(["existing", "proposed"])], table]),
+                                  crs=CRS)
+    shadow = gaussian_filter(rng.normal(0, 1, (side // 4, side // 4)), 4.0, mode="wrap").astype(np.float32)
+    shadow = np.tile(shadow * np.float32(3.0 / shadow.std()), (4, 4))
+    for name in ("before", "after"):
+        coarse = getattr(plan, name)
+        rsrp, server = (np.repeat(np.repeat(part, factor, 0), factor, 1) for part in (coarse.rsrp, coarse.server))
+        rsrp += shadow
+        chance = 1 / (1 + np.exp(-1.7 * (np.nan_to_num(rsrp, nan=-200.0) + np.float32(105.0)) / 8))
+        setattr(plan, name, FakeCoverage(geobox=geobox, rsrp=rsrp, server=server, probability=chance.astype(np.float32),
+                                         threshold_dbm=-105.0, sectors=coarse.sectors))
+    ground = np.repeat(np.repeat(plan.surface.ground_m, factor, 0), factor, 1) + shadow
+    plan.surface = SimpleNamespace(geobox=geobox, ground_m=ground)
+    plan.demand = np.repeat(np.repeat(plan.demand, factor, 0), factor, 1)
+    return plan
+
+
+def unpacked(layer: dict[str, Any]) -> list[tuple[float, float, int, list[str]]]:
+    """Latitude, longitude, tier and texts (title first) of each point of a packed layer."""
+    def numbers(text: str, kind: str) -> np.ndarray:
+        return np.frombuffer(base64.b64decode(text), kind)
+
+    places = numbers(layer["at"], "<i4").reshape(-1, 2) / 1e6
+    columns = [numbers(part, "<u4") for part in layer["texts"]]
+    return [(float(lat), float(lon), int(tier), [layer["words"][column[row]] for column in columns])
+            for row, ((lat, lon), tier) in enumerate(zip(places, numbers(layer["tier"], "u1"), strict=True))]

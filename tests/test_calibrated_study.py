@@ -28,7 +28,7 @@ from siteplan.coverage import (
 from siteplan.coverage._calibration import Domain
 from siteplan.errors import ModelError, StudyError
 from siteplan.input_ledger import InputLedger, LedgerLine
-from siteplan.maps._panel import list_statements
+from siteplan.maps._statements import list_statements
 from siteplan.params import CoverageParams, EquipmentParams
 from siteplan.study import Study, build_scene, cover_existing, read_layers, run
 from siteplan.study._calibration import FIELD, LARGEST_BYTES, check_calibration, tell_calibration

@@ -156,7 +156,7 @@ def test_demo_takes_the_sample_city(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_demo_without_its_city_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("siteplan.cli.SAMPLE", Path("nowhere", "study.toml"))
+    monkeypatch.setattr("siteplan.cli._studies.SAMPLE", Path("nowhere", "study.toml"))
     is_told(call("demo", "--out", tmp_path / "out"), "nowhere/study.toml")
 
 

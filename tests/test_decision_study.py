@@ -77,4 +77,5 @@ def test_comments_are_written_as_the_map_writes_them(tmp_path: Path) -> None:
 def test_the_detailed_plan_has_years_and_base_stations() -> None:
     table = export_table(plan().assign(station_count=2))
     assert table.loc["P-pole:P1", ["build_year", "station_count"]].tolist() == [2027, 2]
-    assert [str(table[name].dtype) for name in ("build_year", "station_count")] == ["int64", "int64"]
+    types = [str(table[name].dtype) for name in ("build_year", "station_count")]
+    assert types == ["Int64", "int64"]  # a year may be absent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -22,11 +23,20 @@ from siteplan.cli import app
 from siteplan.datums import from_wgs84
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._plan import FILES
+from siteplan.export.exchange.bundle import FORMATS
+from siteplan.export.master.plan_layers import FILES as MASTER_FILES
+from siteplan.params import DeliverParams
+from siteplan.profiles import PLACE_COLUMNS, load_profiles, master_columns
+from siteplan.study._deliver import PUBLIC_MAP, REVIEW_MAP
+from siteplan.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 READMES = PAGES[:2]
 MAX_PICTURE_BYTES = 600_000
+DELIVERIES = {"README.md": "Hand it on", "README.zh-CN.md": "送出去"}
+WHEN_ASKED = (PUBLIC_MAP, "profiles/")
+"""Written where the study file asks for them."""
 
 
 def read(path: Path) -> str:
@@ -57,12 +67,12 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
-def test_readme_shows_the_two_commands_and_one_picture(page: Path) -> None:
+def test_readme_shows_the_two_commands_and_two_pictures(page: Path) -> None:
     text = read(page)
     assert re.search(r"^make demo\b", text, re.MULTILINE)
     assert re.search(r"^make test\b", text, re.MULTILINE)
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert pictures == ["docs/pictures/review_map.png"]
+    assert pictures == ["docs/pictures/review_map.png", "docs/pictures/atlas_sheet.png"]
     assert text.index(pictures[0]) < text.index("make demo")
 
 
@@ -78,8 +88,7 @@ def test_every_key_has_a_chinese_sentence(maker: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", ["study-file.md", "layers.md", "formats.md", "outputs.md", "rules-and-numbers.md",
-                                  "venues.md",
-                                  "coverage.md"])
+                                  "venues.md", "coverage.md", "exchange.md", "profiles.md"])
 def test_pages_written_from_the_code_are_up_to_date(maker: ModuleType, name: str) -> None:
     """Mend with: python docs/make_pages.py."""
     assert read(ROOT / "docs" / name) == maker.pages()[name]
@@ -88,15 +97,41 @@ def test_pages_written_from_the_code_are_up_to_date(maker: ModuleType, name: str
 def test_outputs_name_the_files_that_are_written() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", read(ROOT / "docs" / "outputs.md").split("\n## ")[0], re.MULTILINE)
     written = [name for name, _ in FILES]
-    assert sorted(rows) == sorted([*written, "review_map.html", "shp/sites_fields.csv"])
+    assert sorted(rows) == sorted([*written, REVIEW_MAP, "shp/sites_fields.csv", *WHEN_ASKED])
     for page in READMES:
         assert [name for name in rows if f"`{name}`" not in read(page)] == [], page.name
 
 
 def test_outputs_name_the_fields_of_the_shapefile() -> None:
     section = read(ROOT / "docs" / "outputs.md").split("<!-- fields -->")[1].split("<!-- /fields -->")[0]
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE)
-    assert rows == [(name, entry["out"], entry["zh"]) for name, entry in site_fields().items()]
+    rows = [line.split(" | ")[:2] for line in section.splitlines() if "`" in line]
+    told = [(column.strip("|` "), re.findall(r"\w+", fields)) for column, fields in rows]
+    asked = load_profiles()["sites"].fields
+    assert sorted((field, column) for column, fields in told for field in fields) == sorted(
+        (field.name, field.source) for field in asked)
+    assert [column for column, _ in told if column] == list(site_fields())
+
+
+def test_outputs_name_the_layers_and_columns_of_the_master() -> None:
+    section = read(ROOT / "docs" / "outputs.md").split("<!-- layers -->")[1].split("<!-- /layers -->")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| `(\w+)` \| [^|]+ \| (.*) \|$", section, re.MULTILINE)
+    assert [row[:3] for row in rows] == [(name, file, layer) for name, (file, layer, _) in MASTER_FILES.items()]
+    listed = {name: re.findall(r"`(\w+)`", columns) for name, _, _, columns in rows}
+    for name in ("villages", "zones", "gaps", "units"):
+        assert set(listed[name]) | set(PLACE_COLUMNS) == set(master_columns(name)), name
+
+
+def test_exchange_page_has_a_row_for_every_format() -> None:
+    section = read(ROOT / "docs" / "exchange.md").split("<!-- export_formats -->")[1].split("<!-- /")[0]
+    titles = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)[1:]
+    assert titles == [entry["zh"] for entry in read_table("export_formats")["formats"].values()]
+    assert [name for name in FORMATS if FORMATS[name].zh not in titles] == []
+
+
+def test_one_word_for_a_profile() -> None:
+    """A profile of exchange layers is 导出方案 in every text for planners."""
+    package = [path for path in (ROOT / "siteplan").rglob("*") if path.suffix in {".py", ".toml"}]
+    assert [path.name for path in [*PAGES, *package] if re.search("导出模板|字段方案|字段模板", read(path))] == []
 
 
 def section(page: Path, title: str) -> str:
@@ -152,12 +187,45 @@ def test_study_file_of_the_readme_is_checked(town: Path) -> None:
     assert "没有写明坐标系" in result.output
 
 
-@pytest.mark.slow
-def test_study_file_of_the_readme_runs(town: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["run", str(town), "--out", str(tmp_path / "result")], env={"COLUMNS": "200"})
+@pytest.fixture(scope="module")
+def finished(town: Path) -> Path:
+    """Output folder of the toy town."""
+    folder = town.parent / "result"
+    result = CliRunner().invoke(app, ["run", str(town), "--out", str(folder)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.mark.slow
+def test_study_file_of_the_readme_runs(finished: Path) -> None:
     named = re.findall(r"`([\w/]+\.\w+)`", section(READMES[0], "What comes out"))
-    assert [name for name in named if not (tmp_path / "result" / name).is_file()] == []
+    assert [name for name in named if name not in WHEN_ASKED and not (finished / name).is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_commands_on_a_finished_plan_run(finished: Path, page: Path, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are printed, in a folder with the profile of the README; the toy town has no towns to print."""
+    monkeypatch.chdir(tmp_path)
+    profile = re.search(r"`([^`]+\.toml)`[:：]\n", section(page, DELIVERIES[page.name]))
+    assert profile is not None
+    Path(profile[1]).write_text(blocks(page, "toml")[1], encoding="utf-8")
+    lines = re.findall(r"^siteplan (export|changes|survey|print) (.*?)(?: +#.*)?$", read(page), re.MULTILINE)
+    assert [name for name, _ in lines] == ["export", "export", "export", "changes", "survey", "print"]
+    for name, words in lines:
+        given = [str(finished) if word in {"result", "earlier", "成果", "去年成果"} else word for word in words.split()]
+        result = CliRunner().invoke(app, [name, *given], env={"COLUMNS": "200"})
+        assert result.exit_code == (2 if name == "print" else 0), (words, result.output)
+        assert name != "print" or "没有镇街图层" in result.output
+        assert name == "print" or any((tmp_path / given[given.index("--out") + 1]).iterdir())
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_settings_of_deliverables_are_settings(page: Path) -> None:
+    block = re.search(r"^```\n(\[deliver\].*?)^```", read(page), re.DOTALL | re.MULTILINE)
+    assert block is not None
+    DeliverParams.model_validate(tomllib.loads(block[1])["deliver"])
 
 
 @pytest.mark.slow

@@ -136,14 +136,25 @@ def test_writing_a_shapefile_leaves_the_table_alone(tmp_path: Path) -> None:
 # the master table
 
 
-def test_export_table_shortens_on_a_character_and_says_so() -> None:
-    table = export_table(sites({"reason": "很长的理由" * 40, "name": f"{RARE}村" * 30, "owner": "a" * 161}), ["注" * 200])
-    row = table.iloc[0]
-    for name, width in (("reason", 254), ("name", 160), ("owner", 160), ("notice", 254)):
-        assert row[name].endswith("…"), name
-        assert width - 6 <= len(row[name].encode()) <= width
-    assert ("很长的理由" * 40).startswith(row["reason"][:-1])
-    assert export_table(sites({"owner": "a" * 160}))["owner"].iloc[0] == "a" * 160
+def test_master_is_never_cut_and_the_shapefile_is_on_a_character(tmp_path: Path) -> None:
+    texts = {"reason": "很长的理由" * 40, "name": f"{RARE}村" * 30, "owner": "a" * 161}
+    table = export_table(sites(texts), ["注" * 200])
+    assert table.iloc[0][[*texts, "notice"]].tolist() == [*texts.values(), "注" * 200]
+    write_shapefile(table, tmp_path / "a.shp")
+    row = gpd.read_file(tmp_path / "a.shp").iloc[0]
+    for name, (field, width) in {"name": ("ZZMC", 160), "owner": ("QSDW", 160)}.items():
+        assert row[field].endswith("…"), name
+        assert width - 6 <= len(row[field].encode()) <= width
+        assert table.iloc[0][name].startswith(row[field][:-1])
+    write_shapefile(export_table(sites({"owner": "a" * 160})), tmp_path / "b.shp")
+    assert gpd.read_file(tmp_path / "b.shp")["QSDW"].tolist() == ["a" * 160]
+
+
+@pytest.mark.parametrize(("reason", "whole", "told"), [
+    ("第1位:很…", "第1位:很长", "第1位:很长"), ("第1位:很…", "", "第1位:很…"), ("第1位", "第1位:很长", "第1位"),
+    ("原文有…", "别的", "原文有…")], ids=["cut", "no whole text", "not cut", "another text"])
+def test_a_cut_reason_is_told_in_full(reason: str, whole: str, told: str) -> None:
+    assert export_table(sites({"reason": reason, "choice_text": whole}))["reason"].tolist() == [told]
 
 
 def test_coordinates_are_x_north_and_y_east() -> None:
@@ -173,7 +184,7 @@ def test_dictionary_lists_every_field(tmp_path: Path) -> None:
         listed = list(csv.DictReader(handle))
     read = gpd.read_file(tmp_path / "sites.shp")
     assert [row["字段"] for row in listed] == [name for name in read.columns if name != "geometry"]
-    assert [row["主文件字段"] for row in listed] == list(site_fields())
+    assert [row["主文件字段"] for row in listed] == [name for name, field in site_fields().items() if "out" in field]
     assert all(row["中文名"] and row["类型"] in ("text", "int", "float") for row in listed)
     assert next(row["取值"] for row in listed if row["字段"] == "ZZLX") == "宏站/微站/室分"
     assert read["ZZMC"].tolist() == ["站1", "=1+1"]
@@ -188,7 +199,7 @@ def test_fields_of_the_opening_tell_words_money_and_what_is_not_known(tmp_path: 
     write_shapefile(export_table(sites(one, {"azimuths": "omni", "choice_code": ""})), tmp_path / "a.shp")
     table = gpd.read_file(tmp_path / "a.shp")
     told = ["KFNR", "CJ", "TZJS", "NFY", "TZ", "GDJL", "FWJ", "XQYYS", "XZLX", "DZ"]
-    assert table.loc[0, told].tolist() == ["楼顶", "县城", 200_000.0, 10_000.0, 250_000.0, 120.0, "0|120|240", "移动|电信",
+    assert table.loc[0, told].tolist() == ["楼顶", "县城", 200_000.0, 10_000.0, 250_000.0, 120.0, "0、120、240", "移动、电信",
                                            "附近公共候选能服务的少得多", "新街1号"]
     assert table["GLJL"].isna().all()
     assert np.isnan(table.loc[1, "GDJL"])

@@ -225,6 +225,13 @@ def test_filing_is_overdue_only_where_all_that_matters_is_known() -> None:
     assert listed["filing"].loc[["office_blank", "hall", "office_filed"]].tolist() == ["未填", "报审材料退回", "已备案"]
 
 
+def test_filing_of_buildings_that_all_lack_a_state_is_unknown() -> None:
+    planned = projects().loc[["office_blank", "office_undated"]].assign(filing=None)
+    listed = filing_list(planned, building_duty(planned), today=dt.date(2025, 6, 30))
+    assert listed["overdue"].isna().all()
+    assert sorted(listed.index) == ["office_blank", "office_undated"]
+
+
 def test_filing_says_what_must_be_built_and_by_which_paper() -> None:
     planned = projects()
     listed = filing_list(planned, building_duty(planned))

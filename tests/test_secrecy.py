@@ -15,6 +15,7 @@ import pandas as pd
 import pyogrio
 import pytest
 from conftest import CRS, X0, Y0
+from map_plan import unpacked
 from test_minimal_studies import ground, rows, stations, study, villages
 
 from siteplan.export import write_plan
@@ -106,7 +107,7 @@ def test_a_secret_unit_is_a_row_with_its_town_and_no_place(plan: Plan, out: Path
 
 def test_secret_units_have_no_point_on_the_map(plan: Plan) -> None:
     shown = collect_layers(hide_secret_units(plan))
-    places = {tuple(row[:2]) for name in ("candidates", "refused") for row in shown[name]["rows"]}
+    places = {tuple(row[:2]) for name in ("candidates", "refused") for row in unpacked(shown[name])}
     places |= {tuple(item["at"]) for item in shown["proposed"]["items"]}
     secret = plan.sites[plan.sites["refusal_code"] == "secrecy"].to_crs("EPSG:4326").geometry
     assert not places & {(round(point.y, 6), round(point.x, 6)) for point in secret}

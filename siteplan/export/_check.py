@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from siteplan.export._staging import write_files
-from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet, write_csv
+from siteplan.export._workbook import add_sheet, open_book, write_csv
 from siteplan.input_ledger import ACTION_ZH, InputLedger
 from siteplan.schema import field_zh, layer_zh
 
@@ -83,11 +83,8 @@ def write_check(out: Path, name: str, ledger: InputLedger, files: Sequence[Mappi
     notes = [f"{name} 图层检查"]
 
     def write_book(path: Path) -> None:
-        import xlsxwriter
-
-        book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-        add_sheet(book, "图层结论", LAYER_HEAD, [[layer_zh(name), *rest] for name, *rest in layers], notes, {2: 60.0})
-        add_ledger_sheets(book, ledger, files, notes)
-        book.close()
+        with open_book(path) as book:
+            add_sheet(book, "图层结论", LAYER_HEAD, [[layer_zh(name), *rest] for name, *rest in layers], notes, {2: 60.0})
+            add_ledger_sheets(book, ledger, files, notes)
 
     return write_files(out, [("ledger.csv", lambda path: write_ledger_csv(ledger, path)), ("ledger.xlsx", write_book)])

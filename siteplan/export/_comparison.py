@@ -16,7 +16,7 @@ import shapely
 from siteplan.errors import ExportError, Problem
 from siteplan.export._plan import FILES
 from siteplan.export._staging import write_files
-from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
+from siteplan.export._workbook import add_sheet, open_book
 from siteplan.gaps.judging.areas import VERDICT_ZH, percent_down
 from siteplan.gaps.progress.comparison import CHANGE_ZH, NOT_COMPARABLE, apart
 from siteplan.gaps.progress.matching import GAP_CHANGE_ZH, SITE_CHANGE_ZH
@@ -214,21 +214,18 @@ def summary_lines(comparison: Comparison) -> list[str]:
 
 
 def _write_book(comparison: Comparison, path: Path) -> None:
-    import xlsxwriter
-
     notes = ["方案对比", f"A(前者):{comparison.names[0]}", f"B(后者):{comparison.names[1]}", *comparison.notices]
     rows = indicator_rows(comparison.indicators)
     marks = {(number, 5): "warn" for number, row in enumerate(rows) if row[5] == NOT_COMPARABLE}
-    book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-    book.set_properties({"title": "方案对比"})
-    add_sheet(book, "指标对比", INDICATOR_HEAD, rows, [*notes, *summary_lines(comparison)], {6: 60.0, 7: 40.0}, marks)
-    for name, table in (("行政村变化", comparison.villages), ("重点区域变化", comparison.zones)):
-        told = [comparison.area_note] * bool(comparison.area_note)
-        add_sheet(book, name, AREA_HEAD, _area_rows(table), [*notes, *told], {9: 24.0, 10: 24.0, 11: 36.0, 12: 36.0})
-    add_sheet(book, "站址对比", SITE_HEAD, _site_rows(comparison.sites), notes, {})
-    told = [comparison.gap_note] * bool(comparison.gap_note)
-    add_sheet(book, "空洞对比", GAP_HEAD, _gap_rows(comparison.gaps), [*notes, *told], {})
-    book.close()
+    with open_book(path, "方案对比") as book:
+        add_sheet(book, "指标对比", INDICATOR_HEAD, rows, [*notes, *summary_lines(comparison)], {6: 60.0, 7: 40.0}, marks)
+        for name, table in (("行政村变化", comparison.villages), ("重点区域变化", comparison.zones)):
+            told = [comparison.area_note] * bool(comparison.area_note)
+            add_sheet(book, name, AREA_HEAD, _area_rows(table), [*notes, *told],
+                      {9: 24.0, 10: 24.0, 11: 36.0, 12: 36.0})
+        add_sheet(book, "站址对比", SITE_HEAD, _site_rows(comparison.sites), notes, {})
+        told = [comparison.gap_note] * bool(comparison.gap_note)
+        add_sheet(book, "空洞对比", GAP_HEAD, _gap_rows(comparison.gaps), [*notes, *told], {})
 
 
 def write_comparison(comparison: Comparison, path: Path) -> Path:

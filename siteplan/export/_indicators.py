@@ -23,7 +23,7 @@ from siteplan.export._results import (
     verdict_marks,
     widths_of,
 )
-from siteplan.export._workbook import WORKBOOK_OPTIONS, add_sheet
+from siteplan.export._workbook import add_sheet, open_book
 from siteplan.gaps import VERDICT_ZH, complaints_without_gap
 from siteplan.gaps.progress.ranking import ranking_of
 from siteplan.plan import Plan
@@ -69,30 +69,27 @@ def result_tables(plan: Plan) -> Mapping[str, pd.DataFrame]:
 
 def write_indicators(plan: Plan, path: Path) -> None:
     """Write the workbook; sheets whose table the plan lacks are left out, text is never taken for a formula."""
-    import xlsxwriter
-
     notices = list(plan.study["notices"])
-    book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-    tables = result_tables(plan)
-    if "comparison" in tables:
-        _add_result(book, plan, "comparison", tables["comparison"])
-    if len(plan.villages):
-        rows, marks = annex_rows(plan.villages, plan.results.get("village_facts"))
-        add_sheet(book, ANNEX_SHEET, ANNEX_HEAD, rows, [*annex_notes(plan), *notices], WIDTHS, marks, pages=2)
-    if len(plan.zones):
-        unit = f"需求单位:{plan.study['demand_zh']};覆盖率为预测的覆盖概率均值,向下取到0.1"
-        marks = verdict_marks({ZONE_HEAD.index("现状结论"): plan.zones["verdict_before"],
-                               ZONE_HEAD.index("规划后结论"): plan.zones["verdict_after"]})
-        add_sheet(book, ZONE_SHEET, ZONE_HEAD, zone_rows(plan.zones),
-                  [f"附表2 {plan.study['name']} 重点区域5G网络覆盖情况表", *rule_notes(plan, plan.zones["rule"]), unit,
-                   *notices], {1: 18, 2: 14, 5: 18, 18: 36, 19: 36}, marks, pages=2)
-    add_sheet(book, SHEET, HEAD, network_rows(plan.indicators),
-              [f"{plan.study['name']} {SHEET}", *network_notes(plan), *notices],
-              {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
-    for key, table in tables.items():
-        if key != "comparison":
-            _add_result(book, plan, key, table)
-    book.close()
+    with open_book(path) as book:
+        tables = result_tables(plan)
+        if "comparison" in tables:
+            _add_result(book, plan, "comparison", tables["comparison"])
+        if len(plan.villages):
+            rows, marks = annex_rows(plan.villages, plan.results.get("village_facts"))
+            add_sheet(book, ANNEX_SHEET, ANNEX_HEAD, rows, [*annex_notes(plan), *notices], WIDTHS, marks, pages=2)
+        if len(plan.zones):
+            unit = f"需求单位:{plan.study['demand_zh']};覆盖率为预测的覆盖概率均值,向下取到0.1"
+            marks = verdict_marks({ZONE_HEAD.index("现状结论"): plan.zones["verdict_before"],
+                                   ZONE_HEAD.index("规划后结论"): plan.zones["verdict_after"]})
+            add_sheet(book, ZONE_SHEET, ZONE_HEAD, zone_rows(plan.zones),
+                      [f"附表2 {plan.study['name']} 重点区域5G网络覆盖情况表", *rule_notes(plan, plan.zones["rule"]), unit,
+                       *notices], {1: 18, 2: 14, 5: 18, 18: 36, 19: 36}, marks, pages=2)
+        add_sheet(book, SHEET, HEAD, network_rows(plan.indicators),
+                  [f"{plan.study['name']} {SHEET}", *network_notes(plan), *notices],
+                  {0: 24.0, **dict.fromkeys(range(2, len(HEAD)), 16.0)})
+        for key, table in tables.items():
+            if key != "comparison":
+                _add_result(book, plan, key, table)
 
 
 def _add_result(book: Any, plan: Plan, key: str, table: pd.DataFrame) -> None:

@@ -18,11 +18,11 @@ from siteplan.opening import Letter, LetterVenue
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|\s]+')
-_ATTRIBUTE = re.compile(r"has no attribute '([^']*)'|'([^']*)' is undefined")
+ATTRIBUTE = re.compile(r"has no attribute '([^']*)'|'([^']*)' is undefined")
 _WORD = re.compile(r"(?:named|unknown tag|got|attribute) '(\w+)'")
 """The template's own word in a message of the template engine; the rest of it is English."""
 _LONGEST_NAME = 60
-_MOST_BYTES = 20_000_000
+MOST_BYTES = 20_000_000
 """A template that unpacks to more is refused."""
 
 
@@ -37,7 +37,7 @@ def even_zip(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def _plain(text: str) -> str:
+def plain_line(text: str) -> str:
     """A text without what XML cannot hold, on one line; braces that the template engine would turn stay as written."""
     line = " ".join(_FORBIDDEN.sub("", text).split("\n"))
     return re.sub(r"([{}])_([{}%])|(%)_(})", lambda found: found[0].replace("_", "_\u200b"), line.replace("\t", " "))
@@ -48,10 +48,10 @@ def letter_facts(letter: Letter) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for name in Letter.__dataclass_fields__:
         value = getattr(letter, name)
-        facts[name] = _plain(value) if isinstance(value, str) else value
+        facts[name] = plain_line(value) if isinstance(value, str) else value
     for name in ("asks", "notices", "bases"):
-        facts[name] = [_plain(text) for text in getattr(letter, name)]
-    facts["venues"] = [{name: _plain(value) if isinstance(value, str) else value
+        facts[name] = [plain_line(text) for text in getattr(letter, name)]
+    facts["venues"] = [{name: plain_line(value) if isinstance(value, str) else value
                         for name, value in row._asdict().items()} for row in letter.venues]
     return facts
 
@@ -71,8 +71,8 @@ def read_template(path: Path) -> bytes:
     try:
         data = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
-                raise ExportError(f"函件模板 {path.name} 太大,解开后超过 {_MOST_BYTES // 1_000_000} MB")
+            if sum(item.file_size for item in archive.infolist()) > MOST_BYTES:
+                raise ExportError(f"函件模板 {path.name} 太大,解开后超过 {MOST_BYTES // 1_000_000} MB")
             archive.getinfo("word/document.xml")
     except FileNotFoundError as error:
         raise ExportError(f"找不到函件模板 {path.name},请核对 [opening] letter_template") from error
@@ -83,7 +83,7 @@ def read_template(path: Path) -> bytes:
     return data
 
 
-def _environment() -> Any:
+def letter_environment() -> Any:
     """Jinja in its sandbox: unknown names are errors, text is escaped, templates reach nothing but the letter."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -100,7 +100,7 @@ def _rendered(data: bytes, every: Sequence[dict[str, Any]], name: str) -> Iterat
     from jinja2.exceptions import TemplateError
 
     listed = f"可用:{'、'.join(every[0])};清单行内:{'、'.join(f'venue.{field}' for field in LetterVenue._fields)}"
-    environment = _environment()
+    environment = letter_environment()
     try:
         document = DocxTemplate(io.BytesIO(data))
         unknown = sorted(document.get_undeclared_template_variables(environment) - set(every[0]))
@@ -114,18 +114,18 @@ def _rendered(data: bytes, every: Sequence[dict[str, Any]], name: str) -> Iterat
     except ExportError:
         raise
     except UndefinedError as error:
-        found = _ATTRIBUTE.search(str(error))
+        found = ATTRIBUTE.search(str(error))
         word = f":{found[1] or found[2]}" if found else ""
         raise ExportError(f"函件模板 {name} 中有不认识的占位符{word}。{listed}") from error
     except TemplateSyntaxError as error:
-        raise ExportError(f"函件模板 {name} 的占位符写法有误{_named(error)},请核对 {{{{ }}}} 与 {{% %}} 是否成对") from error
+        raise ExportError(f"函件模板 {name} 的占位符写法有误{named_word(error)},请核对 {{{{ }}}} 与 {{% %}} 是否成对") from error
     except TemplateError as error:
-        raise ExportError(f"函件模板 {name} 不能填写{_named(error)},占位符只能取函件的内容。{listed}") from error
+        raise ExportError(f"函件模板 {name} 不能填写{named_word(error)},占位符只能取函件的内容。{listed}") from error
     except Exception as error:
         raise ExportError(f"函件模板 {name} 不能使用,请用 Word 打开后另存为 .docx 再试") from error
 
 
-def _named(error: Exception) -> str:
+def named_word(error: Exception) -> str:
     """The word of the template that an error is about, in brackets; nothing where it names none."""
     found = _WORD.search(str(error))
     return f"({found[1]})" if found else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from siteplan.export._check import add_ledger_sheets
 from siteplan.export._exposure import add_exposure_sheets
 from siteplan.export._opening import GIVEN, add_opening_sheets
-from siteplan.export._workbook import WORKBOOK_OPTIONS
+from siteplan.export._workbook import open_book
 from siteplan.plan import Plan
 from siteplan.selection import price_sentences
 from siteplan.selection.explain import DEMAND_UNIT
@@ -25,15 +25,12 @@ def write_ledger(plan: Plan, path: Path) -> None:
 
     Text is never taken for a formula or a link.
     """
-    import xlsxwriter
-
     name = str(plan.study["name"])
-    book = xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS)
-    if plan.opening is not None:
-        given = {key: plan.results[key] for key in GIVEN if key in plan.results}
-        add_opening_sheets(book, plan.opening, [name, *plan.study["notices"]], given, _sentences(plan))
-    if plan.exposure is not None:
-        add_exposure_sheets(book, plan)
-    notes = [f"{name} 开放台账与数据问题清单", *plan.study["notices"]]
-    add_ledger_sheets(book, plan.ledger, plan.inputs, notes)
-    book.close()
+    with open_book(path) as book:
+        if plan.opening is not None:
+            given = {key: plan.results[key] for key in GIVEN if key in plan.results}
+            add_opening_sheets(book, plan.opening, [name, *plan.study["notices"]], given, _sentences(plan))
+        if plan.exposure is not None:
+            add_exposure_sheets(book, plan)
+        notes = [f"{name} 开放台账与数据问题清单", *plan.study["notices"]]
+        add_ledger_sheets(book, plan.ledger, plan.inputs, notes)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 import math
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from siteplan.errors import ExportError
+
 WORKBOOK_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 """Options of an xlsxwriter workbook whose text stays text."""
-NUMBER_FORMATS = {"经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0", "新增服务需求": "#,##0", "新增加权需求": "#,##0",
+CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001  a fixed time: the same input gives the same bytes
+NUMBER_FORMATS = {"次序": "0_)", "经度": "0.0000000", "纬度": "0.0000000", "挂高(米)": "0.0",
+                  "新增服务需求": "#,##0", "新增加权需求": "#,##0",
                   "预计新增服务需求": "#,##0", "预计新增加权需求": "#,##0",
                   "面积(公顷)": "#,##0.0", "需求": "#,##0", "现状面积覆盖率": "0.0", "规划后面积覆盖率": "0.0",
                   "现状需求覆盖率": "0.0", "规划后需求覆盖率": "0.0", "建筑高度(米)": "0.0", "水平距离(米)": "0.0",
@@ -30,6 +38,52 @@ MARKS: Mapping[str, Mapping[str, str]] = {"bad": {"bg_color": "#FFC7CE", "font_c
 _LINE_POINTS, _MOST_LINES = 17.0, 12
 _SCREEN_WIDTH = 150.0
 """Notes longer than this (letters) are wrapped into that width."""
+
+
+@contextmanager
+def open_book(path: Path, title: str = "", *, is_small: bool = False) -> Iterator[Any]:
+    """A new workbook whose text stays text, made on a fixed day; written when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.xlsx``; its folder is there.
+    title : str
+        Title in the properties of the file.
+    is_small : bool
+        Its parts are made in memory (quicker where there are hundreds of sheets), not in files beside the workbook.
+
+    Yields
+    ------
+    xlsxwriter.Workbook
+
+    Raises
+    ------
+    ExportError
+        The workbook cannot be made or written, such as when the disk is full.
+
+    Examples
+    --------
+    >>> with open_book(Path("plan/list.xlsx"), "清单") as book:  # doctest: +SKIP
+    ...     add_sheet(book, "清单", ["名称"], [["甲"]], ["清单"], {})
+    """
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError, FileSizeError, XlsxWriterException
+
+    content = io.BytesIO()  # a zip on a full disk complains once more when it is thrown away
+    try:
+        with tempfile.TemporaryDirectory(prefix=".book-", dir=path.parent, ignore_cleanup_errors=True) as parts:
+            book = xlsxwriter.Workbook(content, {**WORKBOOK_OPTIONS, "tmpdir": parts, "in_memory": is_small})
+            book.set_properties({"created": CREATED, **({"title": title} if title else {})})
+            yield book
+            book.close()
+        path.write_bytes(content.getbuffer())
+    except (XlsxWriterException, OSError) as error:  # the first is no OSError, but may carry one
+        if isinstance(error, ExportError):
+            raise
+        cause = error.args[0] if isinstance(error, FileCreateError) and error.args else error
+        why = "内容超过一个工作簿的大小" if isinstance(error, FileSizeError) else getattr(cause, "strerror", None) or error
+        raise ExportError(f"{path.name} 不能写出:{why}") from error
 
 
 def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[str],
@@ -79,7 +133,8 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
                 sheet.write_number(top + 1 + number, column, value, styles.of(column, mark, is_number=True))
             else:
                 text = "" if value != value else str(value)
-                sheet.write_string(top + 1 + number, column, text, styles.of(column, mark, is_number=False))
+                sheet.write_string(top + 1 + number, column, without_markup(text),
+                                   styles.of(column, mark, is_number=False))
     sheet.freeze_panes(top + 1, 0)
     if not rows:
         sheet.write_string(top + 1, 0, NO_ROWS, book.add_format({"font_color": "#7A4B00", "italic": True}))
@@ -94,6 +149,15 @@ def add_sheet(book: Any, name: str, head: Sequence[str], rows: Sequence[Sequence
     sheet.repeat_rows(top)
     sheet.set_footer("&L&F&C第 &P / &N 页&R&D")
     return top + 1
+
+
+def without_markup(text: str) -> str:
+    """Text that xlsxwriter does not take for markup: a blank at the end of ``<r>...</r>``.
+
+    >>> without_markup("<r>1</r>"), without_markup("溪口镇")
+    ('<r>1</r> ', '溪口镇')
+    """
+    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _usual_format(title: str) -> str:
@@ -128,10 +192,10 @@ def _write_notes(book: Any, sheet: Any, notes: Sequence[str], widths: Sequence[f
     for number, line in enumerate(notes):
         if number and last and _width(line) > room:
             sheet.merge_range(number, 0, number, last, "", wrapped)
-            sheet.write_string(number, 0, line, wrapped)
+            sheet.write_string(number, 0, without_markup(line), wrapped)
             sheet.set_row(number, _LINE_POINTS * math.ceil(1.1 * _width(line) / room))
         else:
-            sheet.write_string(number, 0, line, note if number else title)
+            sheet.write_string(number, 0, without_markup(line), note if number else title)
 
 
 def _fit_row(sheet: Any, number: int, row: Sequence[Any], widths: Sequence[float]) -> None:
@@ -158,10 +222,10 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     for name in out.columns:
         if not pd.api.types.is_numeric_dtype(out[name]):
             words = out[name].astype("str").where(out[name].notna(), "")
-            out[name] = words.where(~words.str.match(r"^[=+\-@\t\r]"), "'" + words)
+            out[name] = words.where(~words.str.match(r"^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"), "'" + words)
     out.to_csv(path, index=False, encoding="utf-8-sig")
 
 
 def _plain_text(heading: Any) -> str:
     text = str(heading)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20") else text

@@ -45,7 +45,7 @@ class ClassMap(NamedTuple):
     heading: Words
 
 
-class _Scale(NamedTuple):
+class ClassScale(NamedTuple):
     """One kind of picture: what is drawn, its classes (from one of the edges up to below the next) and words.
 
     ``steps`` and ``unit`` are those of a difference.
@@ -92,21 +92,22 @@ def _beyond_words(coverage: Coverage) -> Words:
     return f"\nterminals report {REPORTED_SINR_DB:g} at most", f"\n终端至多报 {REPORTED_SINR_DB:g}"
 
 
-def _signal_scale(coverage: Coverage) -> _Scale:
-    threshold = coverage.threshold_dbm
+def signal_scale(threshold: float) -> ClassScale:
+    """Classes of SS-RSRP around a threshold, dBm."""
     edges = tuple(threshold + step for step in (-20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0))
-    return _Scale(lambda layer: layer.rsrp_dbm, edges, _SIGNAL, _ranges(edges), ("SS-RSRP, median", "SS-RSRP 中值"),
+    return ClassScale(lambda layer: layer.rsrp_dbm, edges, _SIGNAL, _ranges(edges), ("SS-RSRP, median", "SS-RSRP 中值"),
                   (f"dBm\nthreshold {threshold:g}", f"dBm（门限 {threshold:g}）\n褐色低于门限"), _DECIBEL_STEPS, "dB")
 
 
-def _quality_scale(coverage: Coverage) -> _Scale:
+def _quality_scale(coverage: Coverage) -> ClassScale:
     edges = (-5.0, 0.0, 5.0, 15.0, 25.0)
     load, beyond = _load_words(coverage), _beyond_words(coverage)
-    return _Scale(lambda layer: layer.sinr_db, edges, _QUALITY, _ranges(edges), ("SS-SINR", "SS-SINR"),
+    return ClassScale(lambda layer: layer.sinr_db, edges, _QUALITY, _ranges(edges), ("SS-SINR", "SS-SINR"),
                   ("dB" + load[0] + beyond[0], "dB" + load[1] + beyond[1]), _DECIBEL_STEPS, "dB")
 
 
-def _chance_scale(title: Words, threshold_dbm: float, inside: bool) -> _Scale:
+def chance_scale(title: Words, threshold_dbm: float, inside: bool) -> ClassScale:
+    """Classes of the coverage probability, outdoors or ``inside`` buildings."""
     def values(layer: Layer) -> NDArray[np.float32]:
         if not inside:
             return layer.probability
@@ -115,21 +116,21 @@ def _chance_scale(title: Words, threshold_dbm: float, inside: bool) -> _Scale:
         return layer.indoor_probability
 
     edges = (0.25, 0.5, 0.75, 0.9, 0.95)
-    return _Scale(values, edges, _CHANCE, _ranges(edges, 100.0, " %"), title,
+    return ClassScale(values, edges, _CHANCE, _ranges(edges, 100.0, " %"), title,
                   (f"threshold {threshold_dbm:g} dBm", f"门限 {threshold_dbm:g} dBm"),
                   (-0.25, -0.1, -0.02, 0.02, 0.1, 0.25), "%")
 
 
-def _count_scale(coverage: Coverage) -> _Scale:
+def _count_scale(coverage: Coverage) -> ClassScale:
     edges = (0.5, 1.5, 2.5, 3.5, 5.5, 8.5)
     threshold = coverage.threshold_dbm
-    return _Scale(lambda layer: np.where(np.isnan(layer.rsrp_dbm), np.float32(np.nan),
+    return ClassScale(lambda layer: np.where(np.isnan(layer.rsrp_dbm), np.float32(np.nan),
                                          layer.servers_above.astype(np.float32)), edges, _COUNT, _count_words(edges),
                   ("Sectors above the threshold", "达到门限的小区数"), (f"≥ {threshold:g} dBm", f"≥ {threshold:g} dBm"),
                   (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5), "")
 
 
-def _lead_scale(_coverage: Coverage) -> _Scale:
+def _lead_scale(_coverage: Coverage) -> ClassScale:
     edges = (3.0, 6.0, 10.0, 20.0)
     words = (*_ranges(edges), ("one sector only", "只有一个小区"))
 
@@ -137,14 +138,14 @@ def _lead_scale(_coverage: Coverage) -> _Scale:
         alone = np.isnan(layer.second_rsrp_dbm) & ~np.isnan(layer.rsrp_dbm)
         return np.where(alone, np.float32(1000.0), layer.rsrp_dbm - layer.second_rsrp_dbm)
 
-    return _Scale(values, (*edges, 500.0), _LEAD, words, ("Best less second sector", "最强与次强小区之差"), ("dB", "dB"),
+    return ClassScale(values, (*edges, 500.0), _LEAD, words, ("Best less second sector", "最强与次强小区之差"), ("dB", "dB"),
                   _DECIBEL_STEPS, "dB")
 
 
-_SCALES: dict[str, Callable[[Coverage], _Scale]] = {
-    "rsrp": _signal_scale, "sinr": _quality_scale,
-    "probability": lambda c: _chance_scale(("coverage probability", "覆盖概率"), c.threshold_dbm, False),
-    "indoor": lambda c: _chance_scale(("coverage probability inside buildings", "建筑物内覆盖概率"),
+_SCALES: dict[str, Callable[[Coverage], ClassScale]] = {
+    "rsrp": lambda c: signal_scale(c.threshold_dbm), "sinr": _quality_scale,
+    "probability": lambda c: chance_scale(("coverage probability", "覆盖概率"), c.threshold_dbm, False),
+    "indoor": lambda c: chance_scale(("coverage probability inside buildings", "建筑物内覆盖概率"),
                                       c.indoor_threshold_dbm, True),
     "servers_above": _count_scale, "dominance": _lead_scale,
 }
@@ -166,7 +167,7 @@ def _known(what: str) -> None:
         raise ModelError(f"no picture of {what!r}; there are {', '.join(KINDS)}")
 
 
-def _classed(layer: Layer, scale: _Scale, what: str) -> Classes:
+def _classed(layer: Layer, scale: ClassScale, what: str) -> Classes:
     """0 no data, 1 no signal (for ``indoor``: outside of buildings), then the classes of the scale."""
     values = scale.values(layer)
     out = (np.digitize(np.nan_to_num(values), scale.edges) + 2).astype(np.uint8)

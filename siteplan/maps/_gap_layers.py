@@ -21,9 +21,11 @@ from siteplan.maps._texts import (
     as_day,
     as_number,
     as_text,
+    as_word,
     is_missing,
     plan_results,
 )
+from siteplan.maps._words import CHINESE, Say
 
 if TYPE_CHECKING:
     from siteplan.plan import Plan
@@ -35,7 +37,7 @@ MOST_COMPLAINTS, MOST_BUILDINGS = 2000, 500
 BUILT_ZH = {"no": "未建室内系统", "unknown": "有无室内系统未知", "yes": "已建室内系统"}
 
 
-def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
+def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float, say: Say = CHINESE) -> Json:
     """Gap areas: reason and kind for the look, and everything the tooltip says.
 
     Returns
@@ -44,21 +46,22 @@ def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
         ``fields, items``; an item has ``title, look`` (reason code, "" where none was found), ``faint`` for land where
         few people are, ``no`` (rank, of the first populated ones), ``values, shape, at``.
     """
-    fields = ["类型", "面积", "需求", "投诉", "未覆盖点位", "原因", "最近站址", "最近应开放场所", "涉及行政村", "涉及重点区域", "镇街",
-              "编号"]
+    fields = say.words("类型", "面积", "需求", "投诉", "未覆盖点位", "原因", "最近站址", "最近应开放场所", "涉及行政村", "涉及重点区域",
+                       "镇街", "编号")
 
     def item(row: Mapping[str, Any], key: str) -> Json:
         code, kind, rank = as_text(row.get("reason_code")), as_text(row.get("gap_type")), row.get("rank_no")
         number = 0 if is_missing(rank) else int(float(str(rank)))
         labelled = {"no": number} if 0 < number <= LABELLED_GAPS and kind in ("", "populated") else {}
-        name = "室内空洞" if kind == "indoor" else "覆盖空洞"
+        name = say.word("室内空洞" if kind == "indoor" else "覆盖空洞")
         return {
             "title": f"{name} #{number}" if number else f"{name} {key}", "look": code if code in CAUSES else "",
             **({"faint": 1} if kind == "land" else {}), **labelled,
             "values": [
-                GAP_TYPE_ZH.get(kind, kind), as_number(_scaled(row.get("area_m2"), 1e-4), "公顷", 2),
-                as_number(row.get("demand"), DEMAND_UNITS.get(as_text(row.get("demand_kind")), "")),
-                as_count(row.get("complaints"), "件"), as_count(row.get("key_points"), "处"), as_text(row.get("reason")),
+                as_word(kind, GAP_TYPE_ZH, say), as_number(_scaled(row.get("area_m2"), 1e-4), say("公顷"), 2),
+                as_number(row.get("demand"), say.word(DEMAND_UNITS.get(as_text(row.get("demand_kind")), ""))),
+                as_count(row.get("complaints"), say("件")), as_count(row.get("key_points"), say("处")),
+                as_text(row.get("reason")),
                 _near(row.get("nearest_site"), row.get("distance_m")),
                 _near(row.get("venue_name"), row.get("venue_distance_m")) or
                 _near(row.get("nearest_venue"), row.get("venue_distance_m")),
@@ -70,12 +73,12 @@ def gap_layer(gaps: gpd.GeoDataFrame, tolerance_m: float) -> Json:
     return {"fields": fields, "items": shape_items(gaps, tolerance_m, item, labelled=True)}
 
 
-def reason_words() -> dict[str, str]:
+def reason_words(say: Say = CHINESE) -> dict[str, str]:
     """Reasons of gap areas in the order of the legend; the empty one is of gaps whose reason was not looked for."""
-    return {**{code: CAUSE_ZH[code] for code in CAUSES}, "": UNEXPLAINED_ZH}
+    return {**{code: say.word(CAUSE_ZH[code]) for code in CAUSES}, "": say.word(UNEXPLAINED_ZH)}
 
 
-def result_layers(plan: Plan, tolerance_m: float) -> Json:
+def result_layers(plan: Plan, tolerance_m: float, say: Say = CHINESE) -> Json:
     """Layers from the further tables of a plan; those that the plan does not have are left out.
 
     Parameters
@@ -90,32 +93,33 @@ def result_layers(plan: Plan, tolerance_m: float) -> Json:
         ``indoor_gaps, stretches, complaints, hot_spots, indoor_buildings``, each as far as the plan has it, and
         ``reasons``: ``[code, words]`` of gap areas.
     """
-    makers: dict[str, Callable[[gpd.GeoDataFrame, float], Json]] = {
+    makers: dict[str, Callable[[gpd.GeoDataFrame, float, Say], Json]] = {
         "indoor_gaps": gap_layer, "stretches": stretch_layer, "hot_spots": hot_spot_layer,
-        "complaints": lambda table, _: complaint_layer(table),
-        "indoor_buildings": lambda table, _: building_layer(table)}
-    out: Json = {"reasons": [list(pair) for pair in reason_words().items()]}
+        "complaints": lambda table, _, say: complaint_layer(table, say),
+        "indoor_buildings": lambda table, _, say: building_layer(table, say)}
+    out: Json = {"reasons": [list(pair) for pair in reason_words(say).items()]}
     for name, make in makers.items():
         table = plan_results(plan).get(name)
         if isinstance(table, gpd.GeoDataFrame) and len(table):
-            out[name] = make(table, tolerance_m)
+            out[name] = make(table, tolerance_m, say)
     return out
 
 
-def stretch_layer(stretches: gpd.GeoDataFrame, tolerance_m: float) -> Json:
+def stretch_layer(stretches: gpd.GeoDataFrame, tolerance_m: float, say: Say = CHINESE) -> Json:
     """Stretches of roads, rail and rivers that stay uncovered."""
 
     def item(row: Mapping[str, Any], key: str) -> Json:
-        kind = as_text(row.get("layer"), LINE_LAYER_ZH)
+        layer, kind = as_text(row.get("layer")), as_word(row.get("layer"), LINE_LAYER_ZH, say)
+        section = as_text(row.get("section_id")).removeprefix(f"{layer}:")  # the title says which layer
         return {"title": f"{kind} {as_text(row.get('name'))}".strip(),
-                "values": [as_number(row.get("length_m"), "m"), as_text(row.get("section_id")), key]}
+                "values": [as_number(row.get("length_m"), "m"), section, key]}
 
-    return {"fields": ["未覆盖长度", "路段", "编号"],
+    return {"fields": say.words("未覆盖长度", "路段", "编号"),
             "total": as_number(_scaled(stretches["length_m"].sum(), 1e-3), "km", 1),
             "items": shape_items(stretches, tolerance_m / 2, item, labelled=False)}
 
 
-def complaint_layer(complaints: gpd.GeoDataFrame) -> Json:
+def complaint_layer(complaints: gpd.GeoDataFrame, say: Say = CHINESE) -> Json:
     """Complaints that count, by what was found of them. Their own words are left out: they may name people.
 
     Returns
@@ -132,28 +136,30 @@ def complaint_layer(complaints: gpd.GeoDataFrame) -> Json:
     for at, key, row in point_rows(shown):
         title = " ".join(filter(None, (as_day(row.get("date")), as_text(row.get("source"))))) or key
         items.append({"at": at, "look": as_text(row.get("finding")), "title": title, "values": [
-            as_text(row.get("finding_zh")), as_text(row.get("operator")), as_text(row.get("reason")),
+            say.word(as_text(row.get("finding_zh"))), as_text(row.get("operator")), as_text(row.get("reason")),
             as_text(row.get("status")), key]})
-    return {"fields": ["结论(现状)", "运营商", "说明", "办理状态", "编号"], "items": items, "total": len(counted),
-            "findings": [[code, words, int(numbers[code])] for code, words in FINDING_ZH.items() if code in numbers]}
+    return {"fields": say.words("结论(现状)", "运营商", "说明", "办理状态", "编号"), "items": items, "total": len(counted),
+            "findings": [[code, say.word(words), int(numbers[code])] for code, words in FINDING_ZH.items()
+                         if code in numbers]}
 
 
-def hot_spot_layer(hot_spots: gpd.GeoDataFrame, tolerance_m: float) -> Json:
+def hot_spot_layer(hot_spots: gpd.GeoDataFrame, tolerance_m: float, say: Say = CHINESE) -> Json:
     """Outlines of places with many complaints at a time."""
-    fields = ["投诉", "时间", "来源", "运营商", "结论(现状)", "位于空洞的占比", "行政村", "重点区域", "编号"]
+    fields = say.words("投诉", "时间", "来源", "运营商", "结论(现状)", "位于空洞的占比", "行政村", "重点区域", "编号")
 
     def item(row: Mapping[str, Any], key: str) -> Json:
         days = [as_day(row.get(name)) for name in ("first_date", "last_date")]
-        return {"title": f"投诉热点 #{as_number(row.get('rank_no'))}", "no": as_number(row.get("rank_no")), "values": [
-            as_count(row.get("count"), "件"), " 至 ".join(day for day in dict.fromkeys(days) if day),
-            as_text(row.get("sources")), as_text(row.get("operators")), as_text(row.get("finding_zh")),
+        number = as_number(row.get("rank_no"))
+        return {"title": say("投诉热点 #{number}", number=number), "no": number, "values": [
+            as_count(row.get("count"), say("件")), say(" 至 ").join(day for day in dict.fromkeys(days) if day),
+            as_text(row.get("sources")), as_text(row.get("operators")), say.word(as_text(row.get("finding_zh"))),
             "" if is_missing(row.get("in_gap_share")) else f"{100 * float(str(row['in_gap_share'])):.0f}%",
             as_text(row.get("village")), as_text(row.get("zone")), key]}
 
     return {"fields": fields, "items": shape_items(hot_spots, tolerance_m, item, labelled=True)}
 
 
-def building_layer(buildings: gpd.GeoDataFrame) -> Json:
+def building_layer(buildings: gpd.GeoDataFrame, say: Say = CHINESE) -> Json:
     """Buildings that must have an indoor system, are not known to have one, and are not reached from outdoors.
 
     Returns
@@ -170,12 +176,13 @@ def building_layer(buildings: gpd.GeoDataFrame) -> Json:
     states = pd.Series([_built(value) for value in lacking["has_indoor"]], index=lacking.index, dtype="object")
     items = []
     for at, key, row in point_rows(lacking.assign(built=states).head(MOST_BUILDINGS)):
-        items.append({"at": at, "look": row["built"], "title": as_text(row.get("name")) or f"建筑 {key}", "values": [
-            BUILT_ZH[row["built"]], as_text(row.get("reason")), as_text(row.get("clause")),
-            as_chance(row.get("indoor_probability")), as_text(row.get("need")), key]})
-    return {"fields": ["室内系统", "建设要求", "依据", "室内覆盖概率(规划后)", "结论", "编号"], "items": items,
+        title = as_text(row.get("name")) or say("建筑 {key}", key=key)
+        items.append({"at": at, "look": row["built"], "title": title, "values": [
+            as_word(row["built"], BUILT_ZH, say), as_text(row.get("reason")), as_text(row.get("clause")),
+            as_chance(row.get("indoor_probability")), say.word(as_text(row.get("need"))), key]})
+    return {"fields": say.words("室内系统", "建设要求", "依据", "室内覆盖概率(规划后)", "结论", "编号"), "items": items,
             "total": len(lacking), "rule": INDOOR_RULE,
-            "states": [[code, words, int((states == code).sum())] for code, words in BUILT_ZH.items()
+            "states": [[code, say.word(words), int((states == code).sum())] for code, words in BUILT_ZH.items()
                        if (states == code).any()]}
 
 

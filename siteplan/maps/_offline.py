@@ -22,6 +22,12 @@ ASSETS: dict[str, tuple[str, str]] = {
 }
 """Last part of an address that folium writes -> (XStatic package, file in its data folder)."""
 
+PACKAGES: dict[str, tuple[str, str]] = {
+    "Leaflet": ("XStatic-Leaflet", "BSD-2-Clause"), "Leaflet.markercluster": ("XStatic-Leaflet-MarkerCluster", "MIT"),
+    "folium": ("folium", "MIT"),
+}
+"""What a page carries of others: package, licence (named in the page)."""
+
 PIN_ICON_FILES = frozenset({
     "bootstrap.bundle.min.js", "bootstrap.min.css", "bootstrap-glyphicons.css", "leaflet.awesome-markers.js",
     "leaflet.awesome-markers.css", "leaflet.awesome.rotate.min.css",

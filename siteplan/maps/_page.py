@@ -7,48 +7,47 @@ import os
 import re
 import tempfile
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from siteplan.errors import ExportError, Problem
+from siteplan.maps._base_image import embed_base
+from siteplan.maps._facts import decision_words, licences, phases_of, projection_of, title_block, uses_clusters
 from siteplan.maps._layers import Json, collect_layers
 from siteplan.maps._offline import inline_page
-from siteplan.maps._panel import (
-    count_sites,
-    describe_bound,
-    describe_kinds,
-    list_badges,
-    list_indicators,
-    list_statements,
-)
-from siteplan.maps._raster import draw_classes, shade_ground
+from siteplan.maps._options import MapOptions
+from siteplan.maps._panel import count_sites, describe_bound, describe_kinds, list_indicators
+from siteplan.maps._pictures import GAINED_COLOUR, draw_pictures, picture_legends, signal_legend
+from siteplan.maps._public import public_page, public_plan
+from siteplan.maps._statements import list_badges, list_statements
 from siteplan.maps._texts import as_json, as_text
+from siteplan.maps._tiles import fetch_base
+from siteplan.maps._words import Say, script_words
+from siteplan.maps._years import years_told
 from siteplan.secrecy import hide_secret_units
 
 if TYPE_CHECKING:
     from siteplan.plan import Plan
 
+DEFAULT = MapOptions()
 UNUSED_FILES = frozenset({"jquery-3.7.1.min.js", "all.min.css"})
 """Files that folium always names and this page does not use."""
 
-SIGNAL_COLOURS = ("#8c4a12", "#d9924a", "#b9d9ec", "#6aaed6", "#2878b8", "#0a3f7a")
-"""No signal or far below the threshold, just below; then above it, ten dB a class: brown is lacking, blue covered."""
-GAINED_COLOUR = "#f5c400"
 _CONTENT_POLICY = ("default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
                    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'")
 _MAP_ID = "siteplan"
+_HTML_LANGUAGE = {"zh": "zh-CN", "en": "en"}
 
 
-def render_review_map(plan: Plan) -> str:
+def render_review_map(plan: Plan, options: MapOptions = DEFAULT) -> str:
     """One HTML page for the review meeting; it opens without a network and asks for nothing.
 
     Parameters
     ----------
     plan : Plan
         Finished plan; its tables and rasters are not changed.
+    options : MapOptions
+        Language, public variant, base map. With a key of Tianditu tiles are fetched while the page is made.
 
     Returns
     -------
@@ -59,7 +58,8 @@ def render_review_map(plan: Plan) -> str:
     Raises
     ------
     ExportError
-        When an asset package is not installed, or the map would ask the network for a file.
+        When an asset package is not installed, the base map cannot be used, or the map would ask the network for a
+        file.
 
     Examples
     --------
@@ -67,28 +67,38 @@ def render_review_map(plan: Plan) -> str:
     >>> page.startswith("<!DOCTYPE html>")  # doctest: +SKIP
     True
     """
-    plan = hide_secret_units(plan)
-    skeleton = inline_page(_draw_skeleton(), unused=UNUSED_FILES)
-    title = html_text.escape(f"{as_text(plan.study.get('name'))} · 站址规划评审图", quote=True)
-    here = files("siteplan.maps")
-    style, script, body = (here.joinpath(name).read_text(encoding="utf-8")
-                           for name in ("page.css", "page.js", "page.html"))
+    plan, say = hide_secret_units(plan), Say(options.language)
+    style, script, body = _assets()
+    skeleton = inline_page(_draw_skeleton(clusters=uses_clusters(script)), unused=UNUSED_FILES)
+    title = html_text.escape(say("{name} · 站址规划评审图", name=as_text(plan.study.get("name"))), quote=True)
     head = (f'<meta charset="utf-8"><title>{title}</title>'
             f'<meta http-equiv="Content-Security-Policy" content="{_CONTENT_POLICY}">')
     before_head, rest = skeleton.split("<head>", 1)
     in_head, rest = rest.split("</head>", 1)
     in_body, map_script = rest.rsplit("<script>", 1)
-    data = f'<script type="application/json" id="siteplan-data">{as_json(collect_page(plan))}</script>'
+    page = {**collect_page(plan, options), "licences": licences(script)}
+    data = f'<script type="application/json" id="siteplan-data">{as_json(page)}</script>'
     map_script = map_script.replace("</html>", "").rstrip()
     map_script = re.sub(r"</script>\s*$", "", map_script)
+    language = _HTML_LANGUAGE[options.language]
     return "".join((
-        before_head.replace("<html>", '<html lang="zh-CN">').strip(), "<head>", head, in_head,
+        before_head.replace("<html>", f'<html lang="{language}">').strip(), "<head>", head, in_head,
         f"<style>{style}</style></head>", re.sub(r"</body>\s*$", "", in_body), body, data,
         "<script>", map_script, script, "</script></body></html>\n",
     ))
 
 
-def write_review_map(plan: Plan, path: str | os.PathLike[str]) -> Path:
+def _assets() -> tuple[str, str, str]:
+    """Style, script (its files in the order of their names) and body of the page."""
+    here = files("siteplan.maps").joinpath("assets")
+    scripts = sorted((file for file in here.iterdir() if file.name.endswith(".js")), key=lambda file: file.name)
+    texts = [here.joinpath("page.css").read_text(encoding="utf-8"),
+             "".join(file.read_text(encoding="utf-8") for file in scripts),
+             here.joinpath("page.html").read_text(encoding="utf-8")]
+    return texts[0], texts[1], texts[2]
+
+
+def write_review_map(plan: Plan, path: str | os.PathLike[str], options: MapOptions = DEFAULT) -> Path:
     """Write :func:`render_review_map` to a file: under a temporary name first, checked, then moved.
 
     Parameters
@@ -96,6 +106,7 @@ def write_review_map(plan: Plan, path: str | os.PathLike[str]) -> Path:
     plan : Plan
     path : str or path-like
         File to write, ``.html``; one that exists is replaced only when the new one is whole.
+    options : MapOptions
 
     Returns
     -------
@@ -111,7 +122,7 @@ def write_review_map(plan: Plan, path: str | os.PathLike[str]) -> Path:
     >>> write_review_map(plan, "out/map.html")  # doctest: +SKIP
     """
     target = Path(path)
-    content = render_review_map(plan).encode("utf-8")
+    content = render_review_map(plan, options).encode("utf-8")
     temporary = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,26 +144,50 @@ def write_review_map(plan: Plan, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def collect_page(plan: Plan) -> Json:
+def collect_page(plan: Plan, options: MapOptions = DEFAULT) -> Json:
     """Everything the page's script draws, as plain values.
 
     Parameters
     ----------
     plan : Plan
+        Without secret units.
+    options : MapOptions
 
     Returns
     -------
     dict
-        Title, statements, indicators, pictures (``data:`` addresses) and the vector layers.
+        Title block, words, statements, indicators, pictures (``data:`` addresses) and the vector layers; those of the
+        public variant come from a plan that holds nothing internal.
     """
-    return {
-        "name": as_text(plan.study.get("name")), "badges": list_badges(plan.study),
-        "statements": list_statements(plan), "indicators": list_indicators(plan), "site_counts": count_sites(plan),
-        "kinds": describe_kinds(plan), "bound": describe_bound(plan), "signal": signal_legend(plan.after.threshold_dbm),
-        "datum": datum_name(plan), "gained_colour": GAINED_COLOUR, "pictures": draw_pictures(plan),
-        "bounds": _bounds(plan),
-        "layers": collect_layers(plan),
+    say, public = Say(options.language), options.public
+    title = title_block(plan, say, public=public)
+    statements = list_statements(plan, say, public=public)
+    if public:
+        plan = public_plan(plan, options.public_step_m, say)
+    bounds = _bounds(plan)
+    pictures = draw_pictures(plan, options.public_step_m if public else 0.0)
+    if options.base is not None and not public:
+        base = embed_base(options.base, bounds)
+        pictures["base"] = {"uri": base.uri, "bounds": base.bounds}
+        statements.append(say("底图:{file}(用户提供)。", file=options.base.name))
+    elif options.tianditu_key:
+        fetched = fetch_base(bounds, options.tianditu_key, say)
+        statements += fetched.sentences
+        if fetched.picture is not None:
+            pictures["base"] = {"uri": fetched.picture.uri, "bounds": fetched.picture.bounds}
+    data = {
+        "lang": options.language, "words": script_words(options.language), "public": public,
+        "step_m": options.public_step_m if public else 0.0, "title": title, "name": as_text(plan.study.get("name")),
+        "badges": list_badges(plan.study, say, public=public), "statements": statements,
+        "indicators": list_indicators(plan, say), "site_counts": count_sites(plan, say),
+        "kinds": describe_kinds(plan, say), "bound": describe_bound(plan, say),
+        "signal": signal_legend(plan.after.threshold_dbm, say), "legends": picture_legends(plan, say),
+        "datum": datum_name(plan), "gained_colour": GAINED_COLOUR, "pictures": pictures, "bounds": bounds,
+        "projection": projection_of(plan, say), "phases": years_told(plan, phases_of(plan)["years"], say),
+        "decisions": decision_words(plan),
+        "layers": collect_layers(plan, say),
     }
+    return public_page(data, say) if public else data
 
 
 def datum_name(plan: Plan) -> str:
@@ -166,33 +201,8 @@ def datum_name(plan: Plan) -> str:
     return "CGCS2000" if name.replace("_", " ").startswith("China 2000") else "WGS 84"
 
 
-def signal_legend(threshold_dbm: float) -> list[Json]:
-    """Colour and meaning of each signal class, strongest first."""
-    edges = _edges(threshold_dbm)
-    texts = [f"< {edges[0]:g} 或无信号(未覆盖)", *(f"{low:g} ~ {high:g}" for low, high in pairwise(edges)), f"≥ {edges[-1]:g}"]
-    texts[1] += "(弱,未覆盖)"
-    return [{"colour": colour, "text": text} for colour, text in zip(SIGNAL_COLOURS, texts, strict=True)][::-1]
-
-
-def draw_pictures(plan: Plan) -> Json:
-    """Signal classes before and after, land newly covered, and the relief, as pictures with their corners."""
-    geobox = plan.after.geobox
-    before, after = (_signal_classes(best.rsrp_dbm, best.probability, plan.after.threshold_dbm)
-                     for best in (plan.before.any_5g(), plan.after.any_5g()))
-    gained = ((after > 2) & (before > 0) & (before <= 2)).astype(np.uint8)
-    palette = [(*_rgb(colour), 255) for colour in SIGNAL_COLOURS]
-    out = {"before": draw_classes(before, geobox, palette), "after": draw_classes(after, geobox, palette),
-           "gained": draw_classes(gained, geobox, [(*_rgb(GAINED_COLOUR), 255)])}
-    surface = plan.surface.geobox
-    relief = shade_ground(plan.surface.ground_m, abs(float(surface.affine.a)))
-    if relief.any():
-        greys = [(grey, grey, grey, 255) for grey in range(178, 255, 11)]
-        out["relief"] = draw_classes(relief, surface, greys)
-    return {name: {"uri": picture.uri, "bounds": picture.bounds} for name, picture in out.items()}
-
-
-def _draw_skeleton() -> str:
-    """A bare folium map with the cluster plugin's files named in its head."""
+def _draw_skeleton(*, clusters: bool) -> str:
+    """A bare folium map; with clusters, the plugin's files are named in its head."""
     import folium
     from folium.plugins import MarkerCluster
 
@@ -203,30 +213,14 @@ def _draw_skeleton() -> str:
     figure_map.options["maxZoom"] = 19
     root: Any = figure_map.get_root()
     root.render()
-    for link in (*MarkerCluster.default_js, *MarkerCluster.default_css):
+    for link in (*MarkerCluster.default_js, *MarkerCluster.default_css) if clusters else ():
         element = folium.JavascriptLink(link[1]) if link[1].endswith(".js") else folium.CssLink(link[1])
         root.header.add_child(element, name=link[0])
     page: str = root.render()
     return page
 
 
-def _signal_classes(rsrp_dbm: np.ndarray, probability: np.ndarray, threshold_dbm: float) -> np.ndarray:
-    """uint8 class numbers: 0 unknown, 1 no signal or far below the threshold, ... 6 strongest."""
-    signal = np.where(np.isfinite(rsrp_dbm), rsrp_dbm, np.float32(-999.0))
-    classes = 1 + np.digitize(signal, _edges(threshold_dbm))
-    known = np.isfinite(rsrp_dbm) | np.isfinite(probability)
-    return np.where(known, classes, 0).astype(np.uint8)
-
-
-def _edges(threshold_dbm: float) -> list[float]:
-    return [threshold_dbm + step for step in (-10.0, 0.0, 10.0, 20.0, 30.0)]
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def _bounds(plan: Plan) -> list[list[float]]:
+def _bounds(plan: Plan) -> tuple[tuple[float, float], tuple[float, float]]:
     """South-west and north-east corner of the boundary, or of the grid where there is none."""
     if len(plan.boundary):
         west, south, east, north = plan.boundary.geometry.to_crs("EPSG:4326").total_bounds
@@ -236,4 +230,4 @@ def _bounds(plan: Plan) -> list[list[float]]:
         geobox = plan.surface.geobox
         crs = geobox.crs.to_wkt() if geobox.crs is not None else None
         west, south, east, north = transform_bounds(crs, "EPSG:4326", *geobox.boundingbox.bbox)
-    return [[round(float(south), 5), round(float(west), 5)], [round(float(north), 5), round(float(east), 5)]]
+    return (round(float(south), 5), round(float(west), 5)), (round(float(north), 5), round(float(east), 5))

@@ -1,17 +1,19 @@
-"""What the page says beside the map: indicators, bound, and the statements every map must carry."""
+"""What the page says beside the map: indicators, numbers of sites, and how good the choice is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from siteplan.gaps.judging.areas import REST_COVERED
 from siteplan.maps._layers import tier_names
 from siteplan.maps._result_rows import result_groups, result_rows
 from siteplan.maps._shapes import Json
+from siteplan.maps._statements import gap_meaning, settings_of
 from siteplan.maps._texts import (
     DEMAND_NAMES,
     DEMAND_UNITS,
@@ -19,25 +21,27 @@ from siteplan.maps._texts import (
     RuleWords,
     as_number,
     as_share,
-    as_text,
+    as_word,
     plan_results,
     rule_name,
     rule_words,
 )
+from siteplan.maps._words import CHINESE, Say
 from siteplan.selection import STOPS_ZH, gap_text, price_sentences
 
 if TYPE_CHECKING:
     from siteplan.coverage import Coverage
-    from siteplan.input_ledger import LedgerLine
     from siteplan.plan import Plan
 
 
-def list_indicators(plan: Plan) -> list[Json]:
+def list_indicators(plan: Plan, say: Say = CHINESE) -> list[Json]:
     """Rows of the indicator panel: label, values before and after, and the rule or meaning in small print.
 
     Parameters
     ----------
     plan : Plan
+    say : Say
+        In which language.
 
     Returns
     -------
@@ -47,45 +51,48 @@ def list_indicators(plan: Plan) -> list[Json]:
     """
     rows: list[Json] = []
     rules = rule_words(plan)
-    for label, areas in (("行政村达标", plan.villages), ("重点区域达标", plan.zones)):
+    for label, areas in ((say("行政村达标"), plan.villages), (say("重点区域达标"), plan.zones)):
         if len(areas):
-            rows.append({"label": label, "note": _rules_of(areas, rules),
+            rows.append({"label": label, "note": _rules_of(areas, rules, say),
                          **{state: _passed(areas, state) for state in ("before", "after")}})
-    name, unit = DEMAND_NAMES.get(plan.demand_kind, "需求"), DEMAND_UNITS.get(plan.demand_kind, "")
+    name, unit = say.word(DEMAND_NAMES.get(plan.demand_kind, "需求")), say.word(DEMAND_UNITS.get(plan.demand_kind, ""))
     before, after = (covered_demand(plan.demand, state) for state in (plan.before, plan.after))
-    rows.append({"label": f"{name}覆盖率", **_shares(plan, "demand_share", before[1], after[1]),
-                 "note": f"覆盖概率均值,任一5G网络;规划后覆盖 {as_number(after[0], unit)}"})
+    any_network = say("覆盖概率均值,任一5G网络")
+    rows.append({"label": say("{demand}覆盖率", demand=name), **_shares(plan, "demand_share", before[1], after[1], say),
+                 "note": any_network + say(";规划后覆盖 {number}", number=as_number(after[0], unit))})
     if all("area_share" in plan.indicators.get(state, {}) for state in ("before", "after")):
-        rows.append({"label": "面积覆盖率", **_shares(plan, "area_share", None, None), "note": "覆盖概率均值,任一5G网络"})
-    rows += _indoor_rows(plan)
-    rows.append({"label": "覆盖空洞", "before": _hectares(plan.gaps_before), "after": _hectares(plan.gaps_after),
-                 "note": f"{_gap_meaning(plan)};{len(plan.gaps_before)} 处 → {len(plan.gaps_after)} 处"
-                         f"{_gap_kinds(plan)}"})
-    return [*rows, *_free_venue_rows(plan), *result_rows(plan), *result_groups(plan)]
+        rows.append({"label": say("面积覆盖率"), **_shares(plan, "area_share", None, None, say), "note": any_network})
+    rows += _indoor_rows(plan, say)
+    counts = say(";{before} 处 → {after} 处", before=len(plan.gaps_before), after=len(plan.gaps_after))
+    rows.append({"label": say("覆盖空洞"), "before": _hectares(plan.gaps_before, say),
+                 "after": _hectares(plan.gaps_after, say),
+                 "note": gap_meaning(plan, say) + counts + _gap_kinds(plan, say)})
+    return [*rows, *_free_venue_rows(plan, say), *result_rows(plan, say), *result_groups(plan, say)]
 
 
-def _free_venue_rows(plan: Plan) -> list[Json]:
+def _free_venue_rows(plan: Plan, say: Say) -> list[Json]:
     """Free public venues among the proposed sites, and what favouring them costs or saves; none without such sites."""
     proposed = plan.proposed
     if "must_be_free" not in proposed or proposed.empty:
         return []
     free = int(proposed["must_be_free"].fillna(False).astype(bool).sum())
-    counts = "、".join(f"{tier['name']} {tier['macro'] + tier['micro']}" for tier in count_sites(plan))
+    counts = say("、").join(f"{tier['name']} {tier['macro'] + tier['micro']}" for tier in count_sites(plan, say))
     price = getattr(plan.selection, "price", None)
     told = price_sentences(price, DEMAND_UNITS.get(plan.demand_kind, ""))[0].rstrip("。") if price is not None else ""
-    return [{"label": "免费开放场所", "before": "", "after": f"{free}/{len(proposed)} 处",
-             "note": ";".join(part for part in (f"规划站址中应当免费开放的;按优先级:{counts}", told) if part)}]
+    after = say("{number} 处", number=f"{free}/{len(proposed)}")
+    said = say("规划站址中应当免费开放的;按优先级:{counts}", counts=counts)
+    return [{"label": say("免费开放场所"), "before": "", "after": after, "note": say(";").join(filter(None, (said, told)))}]
 
 
-def _indoor_rows(plan: Plan) -> list[Json]:
+def _indoor_rows(plan: Plan, say: Say) -> list[Json]:
     """The row of what reaches the inside of buildings; none where it was not predicted."""
     shares = [plan.indicators.get(state, {}).get("indoor_share") for state in ("before", "after")]
     if shares[1] is None:
         return []
-    before, after = ("无数据" if share is None else as_share(share) for share in shares)
+    before, after = (say("无数据") if share is None else as_share(share, say) for share in shares)
     threshold = float(plan.after.indoor_threshold_dbm)
-    return [{"label": "室内(建筑内)", "before": before, "after": after,
-             "note": f"建筑像元内的覆盖概率均值(预测),SS-RSRP ≥ {threshold:g} dBm,任一5G网络;分运营商见 indicators.xlsx"}]
+    return [{"label": say("室内(建筑内)"), "before": before, "after": after, "note": say(
+        "建筑像元内的覆盖概率均值(预测),SS-RSRP ≥ {threshold} dBm,任一5G网络;分运营商见 indicators.xlsx", threshold=f"{threshold:g}")}]
 
 
 def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float]:
@@ -110,11 +117,11 @@ def covered_demand(demand: np.ndarray, coverage: Coverage) -> tuple[float, float
     return covered, covered / total if total > 0 else float("nan")
 
 
-def count_sites(plan: Plan) -> list[Json]:
+def count_sites(plan: Plan, say: Say = CHINESE) -> list[Json]:
     """Proposed sites by tier and kind: ``{tier, name, macro, micro}``, best tier first."""
     proposed = plan.proposed
     out = []
-    for tier, name in tier_names(plan.sites).items():
+    for tier, name in tier_names(plan.sites, say).items():
         kinds = proposed.loc[proposed["tier"] == tier, "kind"].value_counts()
         if int(kinds.sum()):
             out.append({"tier": tier, "name": name, "macro": int(kinds.get("macro", 0)),
@@ -122,185 +129,68 @@ def count_sites(plan: Plan) -> list[Json]:
     return out
 
 
-def describe_bound(plan: Plan) -> Json:
+def describe_bound(plan: Plan, say: Say = CHINESE) -> Json:
     """How good the choice is: demand served, what no plan exceeds, limits that hold, and why it stopped."""
     selection = plan.selection
     return {
-        "covered": as_number(selection.covered), "proof": _proof(plan), "sizes": _sizes(plan), "limits": _limits(plan),
-        "sites": len(selection.site_ids), "stopped": as_text(selection.stopped, STOPS_ZH),
-        "cost": as_number(float(selection.cost_yuan) / 1e4, "万元", 1) if selection.cost_yuan else "",
+        "covered": as_number(selection.covered), "proof": _proof(plan, say), "sizes": _sizes(plan, say),
+        "limits": _limits(plan, say),
+        "sites": len(selection.site_ids), "stopped": as_word(selection.stopped, STOPS_ZH, say),
+        "cost": as_number(float(selection.cost_yuan) / 1e4, say("万元"), 1) if selection.cost_yuan else "",
     }
 
 
 def _goal(plan: Plan) -> str:
     """What the choice aims at: ``least_cost``, ``lexicographic`` or ``coverage``."""
-    asked = _settings(plan.parameters, "selection")
+    asked = settings_of(plan, "selection")
     if asked.get("objective") == "least_cost":
         return "least_cost"
     return "lexicographic" if asked.get("preference_mode") == "lexicographic" else "coverage"
 
 
-def _proof(plan: Plan) -> str:
+def _proof(plan: Plan, say: Say) -> str:
     """How much better any other plan could be, in a sentence."""
     selection = plan.selection
     if selection.status == "optimal":
-        return "已证明没有更好的方案"
+        return say("已证明没有更好的方案")
     gap = float(selection.optimality_gap)
     if not np.isfinite(gap):
-        return "没有算出上界,离最好的方案多远未知"
+        return say("没有算出上界,离最好的方案多远未知")
     goal = {"least_cost": "投资最多再低", "lexicographic": "非公共站址和投资(折算)最多再低"}.get(_goal(plan), "目标值最多再高")
-    return f"任何满足同样限制的方案,{goal} {gap_text(gap).replace('<', '不到 ')}"
+    return say("任何满足同样限制的方案,{goal} {gap}", goal=say.word(goal), gap=gap_text(gap).replace("<", say("不到 ")))
 
 
-def _sizes(plan: Plan) -> str:
+def _sizes(plan: Plan, say: Say) -> str:
     """Value and bound in small print; none where they are not in units that planners know."""
     selection, goal = plan.selection, _goal(plan)
     if goal == "lexicographic" or not np.isfinite(float(selection.upper_bound)):
         return ""
     value, bound = (as_number(abs(number)) for number in (selection.value, selection.upper_bound))
     if goal == "least_cost":
-        return f"投资 {value} 元,同样限制下不会少于 {bound} 元"
-    return f"目标值(加权需求减去各站的建站门槛){value},上界 {bound}:同样限制下任何方案的目标值都不会超过上界"
+        return say("投资 {value} 元,同样限制下不会少于 {bound} 元", value=value, bound=bound)
+    return say("目标值(加权需求减去各站的建站门槛){value},上界 {bound}:同样限制下任何方案的目标值都不会超过上界", value=value, bound=bound)
 
 
-def _limits(plan: Plan) -> str:
+def _limits(plan: Plan, say: Say) -> str:
     """``限制 11/11 满足``; empty where no limit was asked for."""
     table = plan_results(plan).get("limits")
     if table is None or table.empty:
         return ""
-    return f"限制 {int(table['held'].sum())}/{len(table)} 满足"
+    return say("限制 {held} 满足", held=f"{int(table['held'].sum())}/{len(table)}")
 
 
-def list_statements(plan: Plan) -> list[str]:
-    """Sentences at the foot of the page: what the numbers are, notices of the study, map approval number."""
-    study = plan.study
-    threshold = float(plan.after.threshold_dbm)
-    notices = [as_text(notice) for notice in study.get("notices") or ()]
-    predicted = [] if any("预测值,非实测" in notice for notice in notices) else ["图中覆盖为模型预测值,非实测。"]
-    out = [
-        *predicted, *(f"{sentence}。" for sentence in describe_model(plan)), f"覆盖门限 SS-RSRP ≥ {threshold:g} dBm。",
-        f"覆盖概率 = Φ((预测值 − 门限) / σ),σ 为{_sigma_meaning(plan)};空洞指{_gap_meaning(plan)}的区域。",
-        *_band_statements(plan), *_calibration_statements(plan), *_exposure_statements(plan), *notices,
-    ]
-    if study.get("map_approval_no"):
-        out.append(f"审图号:{as_text(study['map_approval_no'])}")
-    return [sentence for sentence in out if sentence]
-
-
-def describe_model(plan: Plan) -> list[str]:
-    """Which propagation model the prediction comes from, in Chinese sentences without a full stop.
-
-    Parameters
-    ----------
-    plan : Plan
-
-    Returns
-    -------
-    list of str
-        The model of macro and micro sites with the trust in buildings; that free space is no prediction of a city.
-    """
-    from siteplan.radio import MODEL_WORDS
-
-    settings = _settings(plan.parameters, "coverage")
-    model = as_text(settings.get("model_macro"))
-    if not model:
-        return []
-    has_clutter = getattr(plan.surface, "has_clutter", True)
-    if model == "auto" and not has_clutter:
-        macro = "自动(分不出城区和农村,全部按 TR 38.901 城区 UMa)"
-    elif model == "auto":
-        macro = "自动(TR 38.901,城区 UMa、农村 RMa)"
-    else:
-        macro = MODEL_WORDS.get(model, model)
-    lead = "不用校正模型的扇区:" if _calibrated(plan) else ""
-    weight = (f"建筑遮挡信任度 building_weight = {float(settings.get('building_weight', 0.0)):g}"
-              "(0 = 只按统计的视距概率,1 = 全按建筑表面)" if has_clutter else "没有建筑高度资料,视距只按统计概率")
-    out = [f"{lead}宏站模型:{macro};微站模型:{MODEL_WORDS['umi']};{weight}"]
-    if model == "free_space":
-        out.append("自由空间模型不计建筑等地物的损耗,宏站信号只是上限,不是城市覆盖的预测,不能据以判定达标")
-    return out
-
-
-def _calibration_lines(plan: Plan) -> list[LedgerLine]:
-    """What the ledger says of the calibration that the study names.
-
-    The first line is ``refused``, or a ``note``: ``value`` has how many of how many existing sectors take it, ``row``
-    the site types whose new sites do.
-    """
-    return [line for line in plan.ledger or () if line.layer == "study" and line.field == "coverage.calibration"]
-
-
-def _calibrated(plan: Plan) -> bool:
-    """Whether a sector of the plan takes the calibration: an existing one, or one of a proposed site."""
-    first = next(iter(_calibration_lines(plan)), None)
-    if first is None or first.action != "note":
-        return False
-    return not first.value.startswith("0/") or _calibrated_sites(plan, first) > 0
-
-
-def _calibrated_sites(plan: Plan, line: LedgerLine) -> int:
-    """How many proposed sites take the calibration, by the site types that its first ledger line names."""
-    return int(("site_types." + plan.proposed["kind"].astype("str")).isin(line.row.split("、")).sum())
-
-
-def _sigma_meaning(plan: Plan) -> str:
-    sigma = float(_settings(plan.parameters, "coverage").get("model_sigma_db") or 0.0)
-    error = f"与模型误差 {sigma:g} dB 的合成标准差" if sigma > 0 else "标准差,未计模型误差"
-    if _calibrated(plan):
-        return f"校正模型在实测数据上误差的标准差(不用校正的扇区:阴影衰落{error})"
-    return f"阴影衰落{error}"
-
-
-def _band_statements(plan: Plan) -> list[str]:
-    """What the band of an area's share and its probability of passing are; nothing where the areas have none."""
-    if not any("share_low_after" in areas for areas in (plan.villages, plan.zones)):
-        return []
-    return ["覆盖率80%区间和达标概率由预测误差推算,相邻位置的误差相关;达标结果只按预测值判定。"]
-
-
-def _calibration_statements(plan: Plan) -> list[str]:
-    """Which calibration the coverage comes from and what it does not hold for; that there is none, or why not."""
-    lines = _calibration_lines(plan)
-    if not lines:
-        return ["模型未用本地测量校正。"]
-    name, more = as_text(lines[0].file), [f"{as_text(line.reason)}({as_text(line.value)})。" for line in lines[1:]]
-    if _calibrated(plan):
-        new = f",规划站址 {len(plan.proposed)} 处中的 {_calibrated_sites(plan, lines[0])} 处" if len(plan.proposed) else ""
-        lead = f"校正模型“{name}”(现有室外扇区 {as_text(lines[0].value)} 个{new}):{as_text(lines[0].reason)}。"
-    elif lines[0].action == "note":
-        lead = f"没有采用校正模型“{name}”:现有扇区没有一个适用,也没有规划适用的站址。"
-    else:
-        lead = f"没有采用校正模型“{name}”:{as_text(lines[0].reason)}。"
-    return [lead, *more]
-
-
-def _exposure_statements(plan: Plan) -> list[str]:
-    """What the exposure screening found; nothing where no site is proposed."""
-    from siteplan.coverage import describe_exposure
-
-    exposure = getattr(plan, "exposure", None)
-    if exposure is None or not len(plan.proposed):
-        return []
-    return [f"电磁环境{describe_exposure(exposure)}。"]
-
-
-def list_badges(study: Mapping[str, Any]) -> list[str]:
-    """Warnings that stand beside the title."""
-    badges = [("synthetic", "合成数据 · 仅供演示"), ("stand_in_5g", "以4G小区代替5G")]
-    return [text for key, text in badges if study.get(key)]
-
-
-def describe_kinds(plan: Plan) -> str:
+def describe_kinds(plan: Plan, say: Say = CHINESE) -> str:
     """``宏站 12 处,微站 48 处`` of the proposed sites."""
     kinds = plan.proposed["kind"].astype("object").value_counts()
-    parts = [f"{KINDS.get(str(kind), str(kind))} {int(number)} 处" for kind, number in sorted(kinds.items(), key=str)]
-    return ",".join(parts)
+    parts = [f"{as_word(kind, KINDS, say)} {say('{number} 处', number=int(number))}"
+             for kind, number in sorted(kinds.items(), key=str)]
+    return say(",").join(parts)
 
 
-def _shares(plan: Plan, name: str, before: float | None, after: float | None) -> dict[str, str]:
+def _shares(plan: Plan, name: str, before: float | None, after: float | None, say: Say) -> dict[str, str]:
     """A share of both states as text: the plan's own indicator where it has one, else the number given."""
     given = {"before": before, "after": after}
-    return {state: as_share(plan.indicators.get(state, {}).get(name, given[state])) for state in given}
+    return {state: as_share(plan.indicators.get(state, {}).get(name, given[state]), say) for state in given}
 
 
 def _passed(areas: gpd.GeoDataFrame, state: str) -> str:
@@ -308,36 +198,27 @@ def _passed(areas: gpd.GeoDataFrame, state: str) -> str:
     return f"{int((verdicts == 'pass').sum())}/{len(areas)}"
 
 
-def _rules_of(areas: gpd.GeoDataFrame, rules: Mapping[str, RuleWords]) -> str:
+def _rules_of(areas: gpd.GeoDataFrame, rules: Mapping[str, RuleWords], say: Say) -> str:
     """Names of the rules that judged these areas, and how many could not be judged."""
     names = [rule_name(rule, rules) for rule in sorted(set(areas["rule"].dropna().astype(str)))]
-    reasons = areas.loc[areas["verdict_after"] == "not_assessable", "reason_after"].astype("str")
+    unknown = areas[areas["verdict_after"] == "not_assessable"]
+    reasons = unknown["reason_after"].astype("str") if "reason_after" in unknown else pd.Series("", index=unknown.index)
     if len(reasons) and reasons.str.contains(REST_COVERED, regex=False).all():
-        told = f";另 {len(reasons)} 村缺点位资料,{REST_COVERED},不计入达标"
+        told = say(";另 {number} 村缺点位资料,{rest},不计入达标", number=len(reasons), rest=say.word(REST_COVERED))
     else:
-        told = f";{len(reasons)} 个无法判定,不计入达标" if len(reasons) else ""
-    return "规则:" + ";".join(names) + told
+        told = say(";{number} 个无法判定,不计入达标", number=len(reasons)) if len(reasons) else ""
+    return say("规则:{rules}", rules=say(";").join(names)) + told
 
 
-def _gap_meaning(plan: Plan) -> str:
-    limit = _settings(plan.parameters, "gaps").get("gap_probability")
-    return f"覆盖概率低于 {100 * float(limit):g}%" if limit is not None else "覆盖概率不足"
-
-
-def _gap_kinds(plan: Plan) -> str:
+def _gap_kinds(plan: Plan, say: Say) -> str:
     """How many of the gap areas are populated, and how many as planned are too small for the list."""
     told = ""
     if all("gap_type" in gaps for gaps in (plan.gaps_before, plan.gaps_after)):
         counts = [int((gaps["gap_type"] == "populated").sum()) for gaps in (plan.gaps_before, plan.gaps_after)]
-        told = f",其中聚居 {counts[0]} → {counts[1]} 处"
+        told = say(",其中聚居 {before} → {after} 处", before=counts[0], after=counts[1])
     small = plan.indicators.get("after", {}).get("gap_small_count")
-    return told + (f";规划后另有 {small} 处过小,未列" if small else "")
+    return told + (say(";规划后另有 {number} 处过小,未列", number=small) if small else "")
 
 
-def _settings(parameters: Mapping[str, Any], table: str) -> Mapping[str, Any]:
-    found = parameters.get(table)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _hectares(gaps: gpd.GeoDataFrame) -> str:
-    return f"{float(gaps['area_m2'].sum()) / 1e4:,.0f} 公顷" if len(gaps) else "0 公顷"
+def _hectares(gaps: gpd.GeoDataFrame, say: Say) -> str:
+    return as_number(float(gaps["area_m2"].sum()) / 1e4 if len(gaps) else 0.0, say("公顷"))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from siteplan.coverage import Coverage, Network
-from siteplan.errors import ModelError
+from siteplan.errors import ExportError, ModelError
+from siteplan.fonts import FONTS, FontError, chinese_families
 from siteplan.grid import pixel_of
 from siteplan.maps._classes import ClassMap, Words, class_map, difference_map
 from siteplan.params import StudyInfo
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.font_manager import FontManager
 
-FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-         "Microsoft YaHei", "SimHei", "PingFang SC", "Heiti TC", "Arial Unicode MS")
-"""Fonts with Chinese, in the order they are looked for."""
 UNKNOWN_COLOUR, UNKNOWN_LINES = "#ececec", "#a8a8a8"
 _WORDS: Mapping[str, Words] = {
     "unknown": ("no data", "无数据"), "metres": ("m, north up", "米 · 上为北"), "kilometres": ("km, north up", "千米 · 上为北"),
@@ -160,15 +158,20 @@ def _family() -> list[str]:
 def chinese_fonts(manager: FontManager | None = None) -> tuple[str, ...]:
     """Fonts with Chinese that are installed, best first; ``manager`` is matplotlib's when absent.
 
+    Raises
+    ------
+    ExportError
+        The font that ``SITEPLAN_FONT`` names is not there or has no Chinese.
+
     Examples
     --------
     >>> set(chinese_fonts()) <= set(FONTS)
     True
     """
-    from matplotlib import font_manager
-
-    installed = {font.name for font in (manager or font_manager.fontManager).ttflist}
-    return tuple(name for name in FONTS if name in installed)
+    try:
+        return chinese_families(manager, FONTS)
+    except FontError as error:
+        raise ExportError(str(error)) from error
 
 
 def _new_axes(count: int, geobox: GeoBox) -> list[Axes]:

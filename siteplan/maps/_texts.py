@@ -12,6 +12,7 @@ import pandas as pd
 
 from siteplan.gaps import VERDICT_ZH, load_rules
 from siteplan.gaps.judging.areas import percent_down
+from siteplan.maps._words import CHINESE, Say
 
 if TYPE_CHECKING:
     from siteplan.plan import Plan
@@ -91,6 +92,16 @@ def as_text(value: Any, words: Mapping[str, str] | None = None) -> str:
     return text if words is None else words.get(text, text)
 
 
+def as_word(value: Any, words: Mapping[str, str], say: Say) -> str:
+    """A cell as a word of the page, translated twice: by ``words``, then into the page's language.
+
+    >>> from siteplan.maps._words import ENGLISH
+    >>> as_word("macro", KINDS, ENGLISH), as_word(None, KINDS, ENGLISH)
+    ('macro', '')
+    """
+    return say.word(as_text(value, words))
+
+
 def as_number(value: Any, unit: str = "", digits: int = 0) -> str:
     """A number with thousands separators and unit; empty when missing or not finite.
 
@@ -102,14 +113,14 @@ def as_number(value: Any, unit: str = "", digits: int = 0) -> str:
     return f"{float(value):,.{digits}f}" + (f" {unit}" if unit else "")
 
 
-def as_share(value: Any) -> str:
+def as_share(value: Any, say: Say = CHINESE) -> str:
     """A share (0..1) in percent; ``无法判定`` when missing. Never rounded up to 100 %.
 
     >>> as_share(0.953), as_share(float("nan")), as_share(0.99999)
     ('95.3%', '无法判定', '99.9%')
     """
     if is_missing(value):
-        return VERDICTS["not_assessable"]
+        return say.word(VERDICTS["not_assessable"])
     return f"{percent_down(value):.1f}%"
 
 

@@ -21,8 +21,8 @@ from siteplan.grid import pixel_of
 from siteplan.input_ledger import InputLedger
 from siteplan.params import CoverageParams
 from siteplan.setting_faults import value_fault, written
-from siteplan.study._faults import syntax_fault
 from siteplan.surface import Surface
+from siteplan.toml_faults import syntax_fault
 
 FIELD = "coverage.calibration"
 LARGEST_BYTES = 1_000_000

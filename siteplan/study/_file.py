@@ -22,17 +22,20 @@ from siteplan.params import (
     REQUIRED_PAIRS,
     EquipmentParams,
     LayerSource,
+    MapParams,
     StudyParams,
+    TitleParams,
 )
 from siteplan.setting_faults import suggestion, value_fault, written
 from siteplan.study._calibration import check_calibration
+from siteplan.study._deliver_settings import deliver_problems, profile_files
 from siteplan.study._entries import entry_problems
 from siteplan.study._equipment import check_equipment, entry_keys
-from siteplan.study._faults import syntax_fault
 from siteplan.study._selection_keys import keys_of_table, selection_problems, selection_remedy
 from siteplan.study._site_rules import site_rule_problems
 from siteplan.study._site_tables import site_table_problems
 from siteplan.study._venues import venue_problems
+from siteplan.toml_faults import syntax_fault
 from siteplan.venues import VenueCatalogue, load_venues, venues_of
 
 
@@ -57,6 +60,8 @@ class Study:
         Venue classes, departments and tiers under the study's profile, with what ``[venues]`` changes.
     letter_template : bytes or None
         The city's own template of the letters that ``opening.letter_template`` names.
+    profile_files : mapping of str to bytes
+        The bureau's profiles of exchange layers that ``deliver.profiles`` names, by file name.
     """
 
     params: StudyParams
@@ -67,6 +72,7 @@ class Study:
     calibration: Calibration | None = None
     venues: VenueCatalogue = field(default_factory=load_venues)
     letter_template: bytes | None = None
+    profile_files: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Study:
@@ -96,7 +102,8 @@ class Study:
         asked = params.venues
         venues = venues_of(asked.profile, asked.classes, asked.tiers, asked.departments, tuple(params.candidates.costs))
         return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration, venues,
-                   read_template(root / asked_letter) if (asked_letter := params.opening.letter_template) else None)
+                   read_template(root / asked_letter) if (asked_letter := params.opening.letter_template) else None,
+                   profile_files(params.deliver, root))
 
 
 def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError:
@@ -109,7 +116,7 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
     layers = raw.get("layers", {})
     problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file),
                 *venue_problems(raw, file), *site_rule_problems(raw, file), *site_table_problems(raw, file),
-                *selection_problems(raw, file), *_letter_problems(raw, root, file)]
+                *selection_problems(raw, file), *_letter_problems(raw, root, file), *deliver_problems(raw, root, file)]
     equipment, more = _checked_equipment(raw.get("equipment", {}), file, root)
     problems += more
     named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
@@ -209,6 +216,8 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return entry_keys(str(location[1])) if len(location) == 4 else list(SsbBeam.model_fields)
     if location[0] == "selection" and len(location) > 2:
         return keys_of_table(str(location[1]))
+    if location[0] == "deliver" and len(location) > 2:
+        return list((TitleParams if location[1] == "title" else MapParams).model_fields)
     table = StudyParams.model_fields[str(location[0])].annotation
     return list(getattr(table, "model_fields", {}))
 

@@ -12,23 +12,28 @@ import numpy as np
 import pandas as pd
 
 from siteplan import __version__
+from siteplan.candidates.rules.secrecy_list import secret_sites
+from siteplan.candidates.table import text
 from siteplan.coverage import Coverage
 from siteplan.coverage._exposure import Exposure
 from siteplan.gaps.progress.comparison import compare_states
 from siteplan.opening import letters, unaddressed
 from siteplan.plan import Plan
+from siteplan.secrecy import NAMES_ONLY
 from siteplan.selection import certificate_of
 from siteplan.study._choice_tables import choice_tables
 from siteplan.study._file import Study
 from siteplan.study._findings import find_results
 from siteplan.study._notes import absent_layers
-from siteplan.study._opening import candidate_tables, open_venues
+from siteplan.study._opening import SECRET_LAYERS, candidate_tables, open_venues
 from siteplan.study._scene import Scene
 from siteplan.study._select import Choice
 from siteplan.study._stages import State, candidate_context, screen_sites
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points",
-                  "zone_points")
+                  "zone_points", "units", "parcels", "works", "planned_buildings")
+HIDDEN_ROWS = "在涉密单位名单上,成果不写这些行的名称和位置"
+HIDDEN_NAMES = "在涉密单位名单上,成果不写这些行的名称;参与评判和统计,范围照列"
 SHARED_COLUMNS = ("rule", "area_m2", "demand", "demand_kind")
 AREA_NAMES = {"villages": ("name", "town", "county", "households", "people"),
               "zones": ("name", "zone_type", "grade", "town", "county")}
@@ -90,6 +95,27 @@ def _site_counts(sites: gpd.GeoDataFrame, exposure: Exposure) -> dict[str, Any]:
     return counts
 
 
+def _secret_rows(scene: Scene) -> dict[str, dict[str, str]]:
+    """Rows of ``SECRET_LAYERS`` that the list of secret units means: layer -> id -> name; told in the ledger by number.
+
+    A name that another row of the layer has, which is not meant, names no unit: it is left empty.
+    """
+    listed, found = scene.tables["secrecy"], dict[str, dict[str, str]]()
+    if listed.empty:
+        return found
+    for layer, source in SECRET_LAYERS.items():
+        table = scene.tables[layer]
+        where = secret_sites(listed, table, source)
+        if not where.any():
+            continue
+        names = text(table["name"]) if "name" in table else pd.Series("", index=table.index, dtype="str")
+        names = names.mask(names.isin(list(names[~where])), "")
+        found[layer] = dict(zip(table.index[where].astype("str"), names[where], strict=True))
+        scene.ledger.add(layer, "", f"共 {len(found[layer])} 行", "name", "", "note",
+                         HIDDEN_NAMES if layer in NAMES_ONLY else HIDDEN_ROWS, "无需处理;名单有误时改正涉密单位名单")
+    return found
+
+
 def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage], states: tuple[State, State],
                sites: gpd.GeoDataFrame, choice: Choice, timings: Mapping[str, float] | None = None) -> Plan:
     """Put the results of the stages together and screen the proposed sites for exposure.
@@ -131,5 +157,6 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
         sites=sites, selection=selection, indicators=indicators, ledger=scene.ledger,
         context={name: scene.tables[name] for name in CONTEXT_LAYERS}, timings={**(timings or {}), **spent},
         versions=versions, exposure=exposure, rules=scene.all_rules, results=results, opening=opening,
-        letters=told, letter_template=study.letter_template,
+        secret_rows=_secret_rows(scene), letters=told, letter_template=study.letter_template,
+        profile_files=study.profile_files,
         certificate=certificate_of(selection, choice.cells, facts, versions), spot=choice.spot)

@@ -16,6 +16,13 @@ from siteplan.opening import NO_SECRECY_LIST, Opening, build_opening
 from siteplan.selection import Selection
 from siteplan.study._scene import Scene
 
+SECRET_LAYERS = {"works": "works", "planned_buildings": "planned", "restricted": "restricted", "buildings": "building",
+                 "zones": "zone", "units": "unit"}
+"""Layers whose rows are held against the list of secret units, with what their places are called in site ids.
+
+Villages, towns and counties are not: they are where everything is counted, and no secret unit.
+"""
+
 
 def open_venues(scene: Scene, sites: gpd.GeoDataFrame, exposure: Exposure) -> Opening:
     """The opening ledger of a plan; secret units are marked, so that the public list leaves them out.
@@ -40,7 +47,8 @@ def _tell_secrecy(scene: Scene, sites: gpd.GeoDataFrame) -> None:
         if len(scene.tables["facilities"]):
             scene.ledger.add("secrecy", "", "", "", "", "note", NO_SECRECY_LIST, "提供涉密单位名单（图层 secrecy）")
         return
-    tables = {"facility": scene.tables["facilities"], "building": scene.tables["buildings"], "sites": sites}
+    tables = {"facility": scene.tables["facilities"], "sites": sites,
+              **{source: scene.tables[layer] for layer, source in SECRET_LAYERS.items() if layer in scene.tables}}
     for row in unmatched(listed, tables).itertuples():
         scene.ledger.add("secrecy", row.source_file, row.source_row, "id", "", "note",
                          f"名单第 {row.source_row} 行没有对上任何设施或站址，未起作用", "核对编号和单位名称")

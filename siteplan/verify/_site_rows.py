@@ -135,7 +135,8 @@ def certified(candidates: pd.DataFrame, *, years: bool) -> pd.DataFrame:
     """``candidates.csv`` with the column names of the layers; without phases it knows no years of building."""
     names = {**_CERTIFICATE, **({"year": "build_year"} if years else {})}
     table = candidates.set_index("site_id")
-    return table[["x", "y", *names]].rename(columns=names).assign(source=table["source"], spacing_m=table["spacing_m"])
+    told = table[["x", "y", *names]].rename(columns=names).assign(source=table["source"], spacing_m=table["spacing_m"])
+    return told.assign(build_year=told["build_year"].where(told["build_year"] != 0)) if years else told
 
 
 def certified_check(key: str, zh: str, table: pd.DataFrame, layer: pd.DataFrame) -> Check:
@@ -180,12 +181,27 @@ def plan_check(sites: pd.DataFrame, plan: pd.DataFrame) -> Check:
                  f"{len(sites)} 处", ";".join(told))
 
 
+def _as_exported(sites: pd.DataFrame) -> pd.DataFrame:
+    """The layer as its Shapefile says it: lists with 、, fewer digits where ``tables/export_fields.toml`` says so."""
+    fields = {name: field for name, field in site_fields().items() if name in sites}
+    return sites.assign(**{name: sites[name].str.replace("|", "、")
+                           for name, field in fields.items() if field.get("list")},
+                        **{name: _half_up(numbers(sites, name), int(field["out_decimals"]))
+                           for name, field in fields.items() if "out_decimals" in field})
+
+
+def _half_up(values: pd.Series, decimals: int) -> pd.Series:
+    """Numbers rounded as planners do: a half goes up in size."""
+    size = np.floor(values.abs() * 10.0**decimals + 0.5) / 10.0**decimals
+    return size * np.sign(values)
+
+
 def shapefile_check(sites: pd.DataFrame, shapefile: gpd.GeoDataFrame | None) -> Check:
     """The Shapefile held against ``sites.gpkg``: the same sites, places, and all fields."""
     zh = "shp/sites.shp 各字段与 sites.gpkg 一致"
     if shapefile is None:
         return Check("shapefile", zh, False, "", f"{len(sites)} 处", "shp/sites.shp 不在,或不能读取")
-    fields = site_fields()
+    fields = {name: field for name, field in site_fields().items() if "out" in field}
     lost = [field["out"] for field in fields.values() if field["out"] not in shapefile]
     if lost or not isinstance(shapefile, gpd.GeoDataFrame):
         return Check("shapefile", zh, False, f"{len(shapefile)} 处", f"{len(sites)} 处",
@@ -195,5 +211,5 @@ def shapefile_check(sites: pd.DataFrame, shapefile: gpd.GeoDataFrame | None) -> 
     twice = table.index[table.index.duplicated()].unique()
     if len(twice):
         return Check("shapefile", zh, False, f"{len(table)} 处", f"{len(sites)} 处", f"编号重复:{listed(twice)}")
-    told = [*missing_rows(sites.index, table.index), *differences(sites, table, fields)]
+    told = [*missing_rows(sites.index, table.index), *differences(_as_exported(sites), table, fields)]
     return Check("shapefile", zh, not told, f"{len(table)} 处", f"{len(sites)} 处", ";".join(told))

@@ -17,6 +17,9 @@ from siteplan.candidates.rules.secrecy_list import secret_sites
 from siteplan.candidates.rules.thin import SAME_SPOT_M
 
 VENUE_SOURCES = ("facility", "ground")
+MADE_FROM: Mapping[str, tuple[str, str]] = {"works": ("works", "members"),
+                                            "planned": ("planned_buildings", "source_id")}
+"""Sources whose sites are named otherwise than the rows they are made from: layer, column with the id of the row."""
 
 
 def _below(values: np.ndarray, limit: np.ndarray | float) -> np.ndarray:
@@ -85,13 +88,18 @@ def land_hits(sites: gpd.GeoDataFrame, verdict: str) -> Hits:
 def secret(sites: gpd.GeoDataFrame, tables: Mapping[str, gpd.GeoDataFrame]) -> Hits:
     """Sites that the secrecy list means (:func:`secret_sites`), and those inside a building that is closed.
 
-    Closed are the listed buildings, and those in which a listed facility stands (within ``SAME_SPOT_M``). The sentence
-    says nothing else, and nothing else is said of them.
+    Closed are the listed buildings, and those in which a listed facility stands (within ``SAME_SPOT_M``). What was made
+    from listed works or planned buildings is meant too. The sentence says nothing else, and nothing else is said of
+    them.
     """
     listed, buildings, venues = tables["secrecy"], tables["buildings"], tables["facilities"]
     if listed.empty or sites.empty:
         return Hits(np.zeros(0, np.int64), [])
     where, secret_venues = secret_sites(listed, sites), venues[secret_sites(listed, venues)]
+    for source, (layer, column) in MADE_FROM.items():
+        rows = tables[layer]
+        meant = rows.index[secret_sites(listed, rows, source)].astype("str")
+        where |= ((sites["source"] == source) & sites[column].isin(list(meant))).to_numpy(dtype=bool)
     if len(buildings):
         here = np.unique(buildings.sindex.query(sites.geometry.to_numpy())[1])  # by bounds: others hold no site
         held = buildings.sindex.nearest(secret_venues.geometry.to_numpy(), max_distance=SAME_SPOT_M)[1]

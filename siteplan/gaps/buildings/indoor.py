@@ -307,7 +307,8 @@ def filing_list(planned_buildings: pd.DataFrame, duty: pd.DataFrame, *, today: d
     }, index=planned_buildings.index)
     wanted = ["rule", "duty", "clause", "floor_area_m2", "floor_area_source", "storeys", "doubtful", "reason"]
     table = table.join(duty[wanted])[_of_study(planned_buildings).to_numpy()]
-    order = pd.DataFrame({"late": table["overdue"].map({True: 0, False: 2}).fillna(1).astype("float64"),
+    late_first = table["overdue"].astype("object").map({True: 0.0, False: 2.0}).astype("float64").fillna(1.0)
+    order = pd.DataFrame({"late": late_first,
                           "done": table["completed_on"], "id": table.index.astype("str")}, index=table.index)
     table = table.loc[order.sort_values(["late", "done", "id"], kind="stable").index]
     table["rank_no"] = np.arange(1, len(table) + 1)

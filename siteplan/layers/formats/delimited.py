@@ -36,6 +36,9 @@ _DELIMITERS = ",\t;|，"
 _SAMPLE_LINES = 40
 _QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR_LINE = re.compile(r"sep=([^\n])\n", re.IGNORECASE)
+_GUARDED = re.compile(r"'[=+\-@\t\n＝＋－＠]")
+"""A cell that a spreadsheet would else take for a formula, as this toolkit writes it (a carriage return is a newline
+by now)."""
 _DECIMAL = re.compile(r"\s*[+-]?\d+(?:,(\d+))?\s*")
 _WORD = re.compile(rb"[\x80-\xff][^\x00-\x20,;|\"]*")
 """A word that begins with a byte beyond ASCII, up to a delimiter."""
@@ -48,7 +51,7 @@ _CERTAIN = ("utf-8", "utf-8-sig", "utf-16", "ascii")
 def read_csv(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable]:
     """Read a text table; row labels are file lines (first = 1). Nothing comes when a problem was logged.
 
-    Cells that begin with ``=`` or ``@`` are text like any other.
+    Cells that begin with ``=`` or ``@`` are text like any other; an apostrophe that guards such a text is taken off.
     """
     if path.stat().st_size > MAX_BYTES:
         log.problem(f"文本表大于 {MAX_BYTES >> 20} MiB", "分成几个文件，或转为 GeoPackage、GeoParquet")
@@ -67,6 +70,8 @@ def read_csv(path: Path, source: LayerSource, log: FileLog) -> Iterator[RawTable
         return
     delimiter = named[1] if named else _find_delimiter(text, known_words(log.layer, source), log)
     cells = _quoted_cells(text, delimiter, log) if '"' in text else _plain_cells(text, delimiter)
+    if cells is not None and "'" in text:
+        cells.flat[:] = [cell[1:] if _GUARDED.match(cell) else cell for cell in cells.flat]
     raw = None if cells is None else _table(cells, source, encoding, log)
     if raw is not None:
         yield _decimal_points(raw, log) if delimiter != "," and "," in text else raw

@@ -5,7 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
+
+from siteplan.params._base import Settings as Settings
+from siteplan.params._deliver import DeliverParams as DeliverParams
+from siteplan.params._deliver import MapParams as MapParams
+from siteplan.params._deliver import TitleParams as TitleParams
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
@@ -23,12 +28,6 @@ MacroModel = Literal["uma", "rma", "cost231", "p2108", "free_space"]
 """Path-loss models of macro sectors, names of ``radio.MODELS``."""
 SectorModel = Literal[MacroModel, "umi"]
 """Path-loss models of any sector that radiates outdoors."""
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, no unknown key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class LayerSource(Settings):
@@ -360,3 +359,4 @@ class StudyParams(Settings):
     equipment: EquipmentParams = EquipmentParams()
     exposure: ExposureParams = ExposureParams()
     opening: OpeningParams = OpeningParams()
+    deliver: DeliverParams = DeliverParams()
