@@ -116,7 +116,7 @@ def crs_facts(crs: pyproj.CRS) -> str:
     """Name, code, datum and central meridian of a CRS, and how its axes are meant.
 
     >>> crs_facts(pyproj.CRS(4547)).split(";")[:3]
-    ['CGCS2000 / 3-degree Gauss-Kruger CM 114E', 'EPSG:4547', '基准 China 2000']
+    ['CGCS2000 3度带 中央子午线114°', 'EPSG:4547', '基准 China 2000']
     """
     code = crs.to_epsg(20)
     parts = [crs_zh(crs), f"EPSG:{code}" if code else "没有 EPSG 代码"]
