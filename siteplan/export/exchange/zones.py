@@ -33,8 +33,6 @@ class Part(NamedTuple):
     rows: Rows
 
 
-CHINA_DEG, CHINA_HALF_DEG = 105.0, 31.0
-"""Middle and half the width of the longitudes that have a zone."""
 FAR_DEG = 1.5
 """So many degrees beyond the edge of a 3-degree zone, a whole zone from its meridian, are taken for a wrong zone."""
 
@@ -157,8 +155,7 @@ def tell_outside(crs: pyproj.CRS, points: NDArray[np.object_], study: pyproj.CRS
     lon, lat = transform_points(xy[:, 0], xy[:, 1], study, GEOGRAPHIC)
     far = (lon < area.west - FAR_DEG) | (lon > area.east + FAR_DEG)
     if far.any():
-        middle = float(np.median(lon))
-        fits = f",这里宜用 EPSG:{plan_epsg(middle)}" if abs(middle - CHINA_DEG) < CHINA_HALF_DEG else ""
+        fits = _fitting(float(np.median(lon)))
         findings.rows(here[far], "geometry", lambda row: f"远在 {crs_name(crs)} 的三度带之外(经度 {lon[here == row][0]:.3f})",
                       f"核对坐标系{fits};跨带的县区写 [deliver.county_crs]")
         return
@@ -169,6 +166,14 @@ def tell_outside(crs: pyproj.CRS, points: NDArray[np.object_], study: pyproj.CRS
         bounds = f"经度 {area.west:g}–{area.east:g},纬度 {area.south:g}–{area.north:g}"
         findings.changed(here[outside], "geometry", (where, f"照样按 {name} 写出"),
                          f"在 {name} 的适用范围({bounds})之外,长度、面积变形加大;跨带的县区可写 [deliver.county_crs]")
+
+
+def _fitting(lon: float) -> str:
+    """Which zone would fit; nothing outside of the longitudes that have one."""
+    try:
+        return f",这里宜用 EPSG:{plan_epsg(lon)}"
+    except CrsError:
+        return ""
 
 
 def study_crs(table: gpd.GeoDataFrame, facts: Mapping[str, Any], layer: str) -> pyproj.CRS:
