@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest setup bench fuzz browser lock clean
+.PHONY: help demo test lint pytest setup bench fuzz browser postgis lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ browser: $(STAMP) ## map pages in a headless Chromium
 
 bench: $(STAMP) ## benchmarks, timed
 	$(BIN)/pytest -q benchmarks -o python_files='test_*.py bench_*.py'
+
+postgis: ## start the machine's own PostgreSQL and make the database of the tests (Debian, as root); others set SITEPLAN_TEST_POSTGIS
+	@version=$$(ls /usr/lib/postgresql | sort -n | tail -n 1) && \
+		{ pg_lsclusters -h | grep -q . || pg_createcluster "$$version" main; } >/dev/null && \
+		{ pg_isready -q || pg_ctlcluster "$$version" main start; } && \
+		for try in 1 2 3 4 5 6 7 8 9 10; do pg_isready -q && break; sleep 1; done; \
+		runuser -u postgres -- psql -qtAc "SELECT 1 FROM pg_roles WHERE rolname = '$$(id -un)'" | grep -q 1 || \
+		runuser -u postgres -- createuser --superuser "$$(id -un)"; \
+		psql -qtAc "SELECT 1 FROM pg_database WHERE datname = 'siteplan_test'" postgres | grep -q 1 || createdb siteplan_test
 
 lock: ## resolve requirements.lock and constraints.txt anew (needs uv)
 	uv pip compile pyproject.toml --group dev --generate-hashes --upgrade $(LOCK_FLAGS) -o requirements.lock

@@ -8,6 +8,7 @@ the code. In the other pages what stands between ``<!-- name -->`` and ``<!-- /n
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from register_blocks import REGISTER_BLOCKS, report_sheets_table
 
 from siteplan.candidates.rules.rule_table import SiteRule, site_rules
 from siteplan.candidates.table import PREFIX
@@ -117,7 +122,10 @@ JUDGING_EXAMPLES = {
 SOURCES_ZH = {"facility": "公共场所", "ground": "公共场所院内用地", "pole": "公共杆体", "building": "其他楼顶", "station": "利旧铁塔",
               "sharing": "共享站址", "planned": "规划建筑", "works": "道路工程新杆", "greenfield": "空地", "demand": "运营商需求"}
 NOT_YET = "仅读入检查，尚未参与计算"
-RESULT_LAYERS_ZH = {**LAYER_ZH, "stretches": "未覆盖路段", "complaints": "投诉核对", "hot_spots": "投诉热点"}
+RESULT_LAYERS_ZH = {**LAYER_ZH, "stretches": "未覆盖路段", "complaints": "投诉核对", "hot_spots": "投诉热点",
+                    "fibre_links": "规划站址到最近光缆的直线（不含光缆本身）", "venues": "开放台账的公共场所"}
+
+
 
 
 def type_zh(annotation: Any) -> str:
@@ -335,7 +343,8 @@ def master_table() -> str:
         same = {"gaps_before": "gaps", "indoor_gaps": "gaps"}.get(name, name)
         columns = "、".join(f"`{column}` {entry['zh']}" for column, entry in listed.get(same, {}).items())
         told = ("见下表" if name == "sites" else f"`sites` 的各列，另有 {columns}" if name == "all_sites"
-                else f"同 `{same}`" if same != name else columns or ("资料中的列" if name in layer_names_zh() else "结果表的列"))
+                else f"同 `{same}`" if same != name else "`ledger.xlsx` 场所表的列" if name == "venues"
+                else columns or ("资料中的列" if name in layer_names_zh() else "结果表的列"))
         rows.append(f"| `{name}` | `{file}` | `{layer}` | {RESULT_LAYERS_ZH.get(name) or layer_names_zh()[name]} | {told} |")
     return "\n".join(["| 名称 | 文件 | 文件中的图层 | 内容 | 列 |", "|---|---|---|---|---|", *rows])
 
@@ -527,13 +536,15 @@ def departments_table() -> str:
     return "\n".join(["| 部门 | 负责的场所 | 为何须另行商请 |", "|---|---|---|", *rows])
 
 
-BLOCKS = {"venues.md": {"kinds": kinds_table, "site_rules": site_rules_table, "scenes": scenes_table, "costs": costs_table,
+BLOCKS = {"register.md": REGISTER_BLOCKS,
+          "venues.md": {"kinds": kinds_table, "site_rules": site_rules_table, "scenes": scenes_table, "costs": costs_table,
                         "profiles": profiles_table, "decisions": decisions_table, "departments": departments_table},
           "coverage.md": {"radii": radii_table},
           "formats.md": {"vectors": lambda: formats_table("vector"), "tables": lambda: formats_table("table"),
                          "rasters": lambda: formats_table("raster"), "archives": lambda: formats_table("archive"),
                          "refused": refused_table},
-          "outputs.md": {"layers": master_table, "fields": fields_table, "ledger": ledger_table, "exposure": exposure_table},
+          "outputs.md": {"layers": master_table, "fields": fields_table, "ledger": ledger_table, "exposure": exposure_table,
+                         "report_sheets": report_sheets_table},
           "exchange.md": {"export_formats": exchange_table, "export_opens": opens_table}, "profiles.md": {"packaged": packaged_table},
           "rules-and-numbers.md": {"rules": rules_table, "tiers": tiers_table}}
 

@@ -21,7 +21,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
-from siteplan.export._letters import even_zip
+from siteplan.export._word import even_zip
 
 FOLDER = Path(__file__).resolve().parents[1] / "siteplan" / "templates"
 TARGET, BRIEF = FOLDER / "opening_letter.docx", FOLDER / "meeting_brief.docx"

@@ -76,5 +76,9 @@ class PlanError(SiteplanError, ValueError):
                                for line in (heading, *(f"  - {problem}" for problem in more))),)
 
 
+class RegisterError(SiteplanError, ValueError):
+    """The register cannot be opened, read or written as asked; every problem is listed."""
+
+
 class ExportError(SiteplanError, OSError):
     """A deliverable could not be written, or did not read back as it was written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -119,7 +119,8 @@ class HeaderMatch:
     unused: tuple[str, ...]
 
 
-def _read_field(name: str, entry: Mapping[str, Any]) -> Field:
+def read_field(name: str, entry: Mapping[str, Any]) -> Field:
+    """A field from its entry in a dictionary of columns (``tables/columns.toml``, ``tables/register.toml``)."""
     values = {key: tuple(words) for key, words in entry.get("values", {}).items()}
     return Field(
         name=name, type=entry["type"], zh=entry["zh"], unit=entry.get("unit", ""),
@@ -132,12 +133,7 @@ def _read_field(name: str, entry: Mapping[str, Any]) -> Field:
 
 @lru_cache(maxsize=1)
 def load_columns() -> Mapping[str, LayerSchema]:
-    """Read the column dictionary shipped with the package.
-
-    Returns
-    -------
-    mapping of str to LayerSchema
-        By layer name.
+    """The column dictionary shipped with the package: every layer by its name.
 
     Examples
     --------
@@ -148,9 +144,24 @@ def load_columns() -> Mapping[str, LayerSchema]:
     for name, entry in read_table("columns").items():
         if not isinstance(entry, dict) or "key" not in entry:
             continue
-        fields = {key: _read_field(key, value) for key, value in entry["fields"].items()}
+        fields = {key: read_field(key, value) for key, value in entry["fields"].items()}
         out[name] = LayerSchema(name, entry["zh"], entry["geometry"], entry["key"], MappingProxyType(fields),
                                 MappingProxyType(entry.get("defaults", {})))
+    return MappingProxyType(out)
+
+
+@lru_cache(maxsize=1)
+def list_schemas() -> Mapping[str, LayerSchema]:
+    """Lists for the register, under ``register.NAME``: what cannot be read is refused."""
+    own = {"id": Field("id", "text", "储备库编号"), "revision": Field("revision", "text", "储备库版次", accepts=("版次",))}
+    known, out = read_table("register"), {}
+    for table, entry in {**known["tables"], **known["lists"]}.items():
+        read = [read_field(key, value) for key, value in entry["fields"].items()]
+        types = {"int": "float"}
+        typed = {f.name: replace(f, type=types.get(f.type, f.type), strict=True, required=False) for f in read}
+        fields = MappingProxyType((own if table in known["tables"] else {}) | typed)
+        name = f"register.{table}"
+        out[name] = LayerSchema(name, entry["zh"], entry["geometry"] or "none", "id", fields)
     return MappingProxyType(out)
 
 
@@ -167,10 +178,10 @@ def layer_schema(layer: str) -> LayerSchema:
     >>> layer_schema("poles").key
     'pole_id'
     """
-    schemas = load_columns()
-    if layer not in schemas:
-        raise StudyError(f"图层名 {layer!r} 不认识；可用：{', '.join(schemas)}")
-    return schemas[layer]
+    found = load_columns().get(layer) or list_schemas().get(layer)
+    if found is None:
+        raise StudyError(f"图层名 {layer!r} 不认识；可用：{', '.join(load_columns())}")
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -331,10 +342,6 @@ def empty_columns(layer: str) -> dict[str, pd.Series]:
 
 def table_schema(layer: str) -> Any:
     """The pandera schema of a layer's typed table (index ``key``), used as the last gate.
-
-    Returns
-    -------
-    pandera.pandas.DataFrameSchema
 
     Examples
     --------

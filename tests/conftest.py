@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +81,40 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(params=["gpkg", "postgis"])
+def register_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a test may make a register: once as a GeoPackage, once as a schema of PostGIS."""
+    from tests.registers import place, server_address
+
+    if request.param == "postgis" and server_address() is None:
+        pytest.skip("no PostGIS server to be had (make postgis, or SITEPLAN_TEST_POSTGIS)")
+    with place(request.param, tmp_path) as where:
+        yield where
+
+
+@pytest.fixture
+def register(register_place: str) -> Any:
+    """A register with organisations and nothing else, in each store."""
+    from tests.registers import toy_register
+
+    return toy_register(register_place)
+
+
+@pytest.fixture(scope="session")
+def report_register(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The register of the tests of reports; nobody writes to it."""
+    from report_city import report_city
+
+    return report_city(tmp_path_factory.mktemp("report_city") / "register.gpkg")
+
+
+@pytest.fixture(scope="session")
+def june_pack(report_register: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Its pack of 2026-06-30: written once for all tests of reports, changed by none."""
+    import datetime as dt
+
+    from siteplan.report import write_report
+
+    return write_report(report_register, dt.date(2026, 6, 30), tmp_path_factory.mktemp("june"))

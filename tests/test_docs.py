@@ -24,9 +24,14 @@ from siteplan.datums import from_wgs84
 from siteplan.export._detailed_plan import site_fields
 from siteplan.export._plan import FILES
 from siteplan.export.exchange.bundle import FORMATS
+from siteplan.export.exchange.own_files import LIST as LISTED
 from siteplan.export.master.plan_layers import FILES as MASTER_FILES
 from siteplan.params import DeliverParams
 from siteplan.profiles import PLACE_COLUMNS, load_profiles, master_columns
+from siteplan.register import register_tables
+from siteplan.register.list_kinds import KINDS
+from siteplan.report.documents import DOCUMENTS
+from siteplan.report.pack import BOOK, LETTERS, MAP, PAGE
 from siteplan.study._deliver import PUBLIC_MAP, REVIEW_MAP
 from siteplan.tables import read_table
 
@@ -88,7 +93,7 @@ def test_every_key_has_a_chinese_sentence(maker: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", ["study-file.md", "layers.md", "formats.md", "outputs.md", "rules-and-numbers.md",
-                                  "venues.md", "coverage.md", "exchange.md", "profiles.md"])
+                                  "venues.md", "coverage.md", "exchange.md", "profiles.md", "register.md"])
 def test_pages_written_from_the_code_are_up_to_date(maker: ModuleType, name: str) -> None:
     """Mend with: python docs/make_pages.py."""
     assert read(ROOT / "docs" / name) == maker.pages()[name]
@@ -100,6 +105,27 @@ def test_outputs_name_the_files_that_are_written() -> None:
     assert sorted(rows) == sorted([*written, REVIEW_MAP, "shp/sites_fields.csv", *WHEN_ASKED])
     for page in READMES:
         assert [name for name in rows if f"`{name}`" not in read(page)] == [], page.name
+
+
+@pytest.mark.parametrize("page", ["outputs.md", "register.md"])
+def test_files_of_a_report_are_named(page: str) -> None:
+    part = next(part for part in read(ROOT / "docs" / page).split("\n## ") if part.startswith("半年报："))
+    written = {BOOK, MAP, PAGE, LISTED, *(name for name in DOCUMENTS if name != "reminder_letter.docx")}
+    named = set(re.findall(r"`([a-z_-]+\.(?:xlsx|docx|png|html|csv))`", part.split("`half_year.xlsx` 第一页")[0]))
+    assert named == written
+    assert f"`{LETTERS}/" in part
+
+
+def test_templates_of_a_report_are_named() -> None:
+    part = read(ROOT / "docs" / "register.md").split("<!-- placeholders -->")[1].split("<!-- /")[0]
+    assert re.findall(r"^\| `([\w.]+)` \|", part, re.MULTILINE) == list(DOCUMENTS)
+
+
+def test_register_page_tells_of_every_kind_of_list_and_every_table() -> None:
+    text = read(ROOT / "docs" / "register.md")
+    lists = text.split("<!-- lists -->")[1].split("<!-- /lists -->")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", lists, re.MULTILINE) == list(KINDS)
+    assert re.findall(r"^### .* `(\w+)`$", text, re.MULTILINE) == list(register_tables())
 
 
 def test_outputs_name_the_fields_of_the_shapefile() -> None:

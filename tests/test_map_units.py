@@ -27,7 +27,7 @@ from siteplan.maps._words import ENGLISH
 from siteplan.maps._years import years_told
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-FIELDS = ["现有站址", "规划站址", "其中新建", "其中利旧、共址", "面积覆盖率", "单元编号"]
+FIELDS = ["现有站址", "规划站址", "其中新增站址", "其中现状站址利旧", "面积覆盖率", "单元编号"]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,12 @@ def data(plan: Any) -> Any:
 
 
 def test_units_by_hand(plan: Any) -> None:
-    """Unit A: an existing site, a new one, one on a mast that stands; B: nothing; the candidate is no site."""
-    rows = [("A", "existing", "new"), ("A", "proposed", "new"), ("A", "proposed", "share"), ("A", "candidate", "new"),
-            (None, "proposed", "reuse"), ("", "proposed", "reuse")]
-    sites = plan.sites.iloc[:len(rows)].assign(**dict(zip(("unit_code", "status", "build"), zip(*rows, strict=True),
-                                                          strict=True)))
+    """Unit A: an existing site, one on a city pole, one on a mast that stands; B: nothing; the candidate is no site."""
+    rows = [("A", "existing", "new", "station"), ("A", "proposed", "reuse", "pole"),
+            ("A", "proposed", "share", "sharing"), ("A", "candidate", "new", "pole"),
+            (None, "proposed", "reuse", "pole"), ("", "proposed", "reuse", "pole")]
+    sites = plan.sites.iloc[:len(rows)].assign(**dict(zip(("unit_code", "status", "build", "source"),
+                                                          zip(*rows, strict=True), strict=True)))
     units = gpd.GeoDataFrame({"name": ["甲单元", None]}, geometry=[
         shapely.box(WEST, SOUTH, WEST + 1000, SOUTH + 500), shapely.box(WEST - 9000, SOUTH, WEST - 8000, SOUTH + 500)],
         index=pd.Index(["A", "B"], name="unit_code"), crs=CRS)

@@ -67,6 +67,20 @@ def site_ids(source: str, source_ids: pd.Index | pd.Series) -> pd.Index:
     return pd.Index([f"{PREFIX[source]}-{word}:{value}" for value in source_ids], dtype="str", name="site_id")
 
 
+_ON_EXISTING = ("station", "sharing")
+"""Sources of candidates that stand on the mast of an existing site."""
+
+
+def on_existing_sites(sites: pd.DataFrame) -> pd.Series:
+    """Proposed sites on the mast of an existing site: a place that is counted among the existing ones already.
+
+    >>> on_existing_sites(pd.DataFrame({"build": ["new", "share", "reuse"],
+    ...                                 "source": ["pole", "sharing", "pole"]})).tolist()
+    [False, True, False]
+    """
+    return (sites["build"] != "new") & sites["source"].isin(_ON_EXISTING)
+
+
 def text(column: pd.Series) -> pd.Series:
     """A text column with empty strings for missing values."""
     return column.astype("str").where(column.notna(), "")

@@ -10,7 +10,17 @@ import os
 
 import typer
 
+from siteplan.cli import (  # noqa: F401  their commands join register_app
+    _register_care,
+    _register_duties,
+    _register_lists,
+    _register_quotas,
+    _register_tasks,
+    _register_works,
+)
 from siteplan.cli._deliveries import changes, export, print_sheets, survey
+from siteplan.cli._register import register_app
+from siteplan.cli._report import report
 from siteplan.cli._studies import check, compare, demo, run, verify
 from siteplan.cli._terminal import use_utf8
 
@@ -18,9 +28,10 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="5G站址规划工具:从城市图层到站址方案。Plans a city's 5G sites from its layers.")
-for _command in (demo, run, check, verify, compare, export, changes, survey):
+for _command in (demo, run, check, verify, compare, export, changes, survey, report):
     app.command()(_command)
 app.command("print")(print_sheets)
+app.add_typer(register_app, name="register")
 
 
 def main() -> None:

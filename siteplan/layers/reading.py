@@ -110,7 +110,7 @@ def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, 
         else:
             reader.read_table_layer(name, layer, frame)
         if frame.area is None and name in FIRST and name in reader.tables:
-            frame = _frame(chosen, reader.tables[name], context_m)
+            frame = frame_of(chosen, reader.tables[name], context_m)
             if frame.box is not None and not np.isfinite(frame.box).all():
                 reader.problems.append(Problem(name, _names(layer), "", "crs", "坐标超出研究坐标系的范围，换算不成经纬度",
                                                "核对该图层的坐标和 crs，以及 [study] 的 crs"))
@@ -120,7 +120,7 @@ def _read(sources: Mapping[str, LayerSource | Sequence[LayerSource]], crs: Any, 
         (name, file) for name in LAYER_NAMES if name in ordered for _, _, file in _files(ordered[name]))}
     files = sorted(reader.files, key=lambda file: order[file.layer, file.file])
     found = Layers(chosen, MappingProxyType(reader.tables), MappingProxyType(reader.rasters), reader.ledger,
-                   tuple(files), tuple(fatal), refused=_with_reasons(reader.refused, reader.ledger, chosen))
+                   tuple(files), tuple(fatal), refused=with_reasons(reader.refused, reader.ledger, chosen))
     alignments = check_alignment(found)
     tell_alignment(alignments, found.ledger)
     return reader, replace(found, alignments=alignments)
@@ -149,7 +149,8 @@ def _is_raster_layer(name: str, sources: Sequence[LayerSource], root: Path) -> b
         holds_raster(root / path, source) for source, path, _ in _files(sources)))
 
 
-def _frame(crs: pyproj.CRS, boundary: gpd.GeoDataFrame, context_m: float) -> Frame:
+def frame_of(crs: pyproj.CRS, boundary: gpd.GeoDataFrame, context_m: float) -> Frame:
+    """Where a study is that has this boundary; its box is not finite where the boundary lies off its CRS."""
     inner = boundary.geometry.union_all()
     area = inner.buffer(context_m)
     lonlat = crs_module.transform_geometry([shapely.box(*area.bounds).segmentize(5000.0)], crs, 4326)[0]
@@ -227,7 +228,7 @@ class _Reader:
                     sum(part.rows_in for part in typed), 0, 0, sum(part.rows_made for part in typed)))
         wrong = [mistake for check in checks.values() for mistake in check.mistakes()]
         table = finish_table(name, parts, frame, self.ledger) if any(len(part.table) for part in parts) else None
-        self.refused += _refused_places(name, paths, parts, table)
+        self.refused += refused_places(name, paths, parts, table)
         none = name in EMPTY_IS_NONE and not any(fact.rows_in for fact in facts) and not any(s.where for s in sources)
         for fact in facts:
             kept = 0 if table is None else int((table["source_file"] == fact.file).sum())
@@ -298,8 +299,8 @@ class _Reader:
                 or problem.layer not in LAYER_NAMES or problem in self.mistakes]
 
 
-def _refused_places(layer: str, paths: Sequence[str], parts: Sequence[TypedRows], table: gpd.GeoDataFrame | None,
-                    ) -> list[gpd.GeoDataFrame]:
+def refused_places(layer: str, paths: Sequence[str], parts: Sequence[TypedRows], table: gpd.GeoDataFrame | None,
+                   ) -> list[gpd.GeoDataFrame]:
     """Refused rows of each file that have a place: those that typing refused, and those refused as repeated."""
     all_kept = table is not None and len(table) == sum(len(part.table) for part in parts)
     kept = set() if table is None or all_kept else set(zip(table["source_file"], table["source_row"], strict=True))
@@ -316,7 +317,7 @@ def _refused_places(layer: str, paths: Sequence[str], parts: Sequence[TypedRows]
     return out
 
 
-def _with_reasons(parts: Sequence[gpd.GeoDataFrame], ledger: InputLedger, crs: pyproj.CRS) -> gpd.GeoDataFrame:
+def with_reasons(parts: Sequence[gpd.GeoDataFrame], ledger: InputLedger, crs: pyproj.CRS) -> gpd.GeoDataFrame:
     """Refused rows of all layers with the first reason the ledger gives."""
     if not parts:
         return no_refused(crs)

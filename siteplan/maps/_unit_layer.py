@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 
+from siteplan.candidates.table import on_existing_sites
 from siteplan.gaps.judging.shares import area_pixels
 from siteplan.maps._shapes import Json, shape_items
 from siteplan.maps._texts import as_change, as_share, as_text
@@ -15,7 +16,7 @@ from siteplan.maps._words import CHINESE, Say
 if TYPE_CHECKING:
     from siteplan.plan import Plan
 
-FIELDS = ("现有站址", "规划站址", "其中新建", "其中利旧、共址", "面积覆盖率", "单元编号")
+FIELDS = ("现有站址", "规划站址", "其中新增站址", "其中现状站址利旧", "面积覆盖率", "单元编号")
 
 
 def unit_layer(plan: Plan, tolerance_m: float, say: Say = CHINESE) -> Json:
@@ -60,10 +61,11 @@ def unit_layer(plan: Plan, tolerance_m: float, say: Say = CHINESE) -> Json:
 
 
 def count_by_unit(sites: gpd.GeoDataFrame) -> dict[str, tuple[int, int, int]]:
-    """Existing sites, new ones and ones that reuse or share what stands, by the code of their unit.
+    """Existing sites, proposed ones at a place of their own and ones on an existing mast, by the code of their unit.
 
     >>> import pandas as pd
-    >>> table = pd.DataFrame({"unit_code": ["A", "A", None, "B"], "build": ["new", "reuse", "new", "new"],
+    >>> table = pd.DataFrame({"unit_code": ["A", "A", None, "B"], "build": ["new", "share", "new", "new"],
+    ...                       "source": ["pole", "sharing", "pole", "station"],
     ...                       "status": ["proposed", "proposed", "proposed", "existing"]})
     >>> count_by_unit(table)
     {'A': (0, 1, 1), 'B': (1, 0, 0)}
@@ -71,10 +73,10 @@ def count_by_unit(sites: gpd.GeoDataFrame) -> dict[str, tuple[int, int, int]]:
     if "unit_code" not in sites:
         return {}
     out: dict[str, tuple[int, int, int]] = {}
-    for code, status, build in zip(*(sites[name].map(as_text) for name in ("unit_code", "status", "build")),
-                                   strict=True):
+    codes, states = (sites[name].map(as_text) for name in ("unit_code", "status"))
+    for code, status, again in zip(codes, states, on_existing_sites(sites), strict=True):
         if code and status in ("existing", "proposed"):
             old, new, reused = out.get(code, (0, 0, 0))
             out[code] = (old + 1, new, reused) if status == "existing" else (
-                old, new + (build == "new"), reused + (build != "new"))
+                old, new + (not again), reused + bool(again))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
@@ -11,6 +12,7 @@ from siteplan.params._base import Settings as Settings
 from siteplan.params._deliver import DeliverParams as DeliverParams
 from siteplan.params._deliver import MapParams as MapParams
 from siteplan.params._deliver import TitleParams as TitleParams
+from siteplan.params._register import RegisterParams as RegisterParams
 
 LAYER_NAMES = (
     "boundary", "buildings", "heights", "ground", "clutter", "poles", "facilities", "villages", "village_points",
@@ -342,21 +344,27 @@ class ExposureParams(Settings):
         default_factory=dict, description="antennas by name: single keys of the package's entries, or new entries")
 
 
-class StudyParams(Settings):
-    """A whole study file."""
+with warnings.catch_warnings():  # ABCMeta.register is of the class; instances have the field
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)
 
-    study: StudyInfo
-    layers: dict[str, LayerSources]
-    coverage: CoverageParams = CoverageParams()
-    gaps: GapParams = GapParams()
-    candidates: CandidateParams = CandidateParams()
-    venues: VenueParams = VenueParams()
-    selection: SelectionParams = SelectionParams()
-    targets: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="targets by id: fields of tables/targets.toml, like = a target given there")
-    rankings: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="rankings by id: fields of tables/targets.toml, like = a ranking given there")
-    equipment: EquipmentParams = EquipmentParams()
-    exposure: ExposureParams = ExposureParams()
-    opening: OpeningParams = OpeningParams()
-    deliver: DeliverParams = DeliverParams()
+    class StudyParams(Settings):
+        """A whole study file."""
+
+        study: StudyInfo
+        layers: dict[str, LayerSources]
+        coverage: CoverageParams = CoverageParams()
+        gaps: GapParams = GapParams()
+        candidates: CandidateParams = CandidateParams()
+        venues: VenueParams = VenueParams()
+        selection: SelectionParams = SelectionParams()
+        targets: dict[str, dict[str, Any]] = Field(
+            default_factory=dict,
+            description="targets by id: fields of tables/targets.toml, like = a target given there")
+        rankings: dict[str, dict[str, Any]] = Field(
+            default_factory=dict,
+            description="rankings by id: fields of tables/targets.toml, like = a ranking given there")
+        equipment: EquipmentParams = EquipmentParams()
+        exposure: ExposureParams = ExposureParams()
+        opening: OpeningParams = OpeningParams()
+        register: RegisterParams = RegisterParams()
+        deliver: DeliverParams = DeliverParams()

@@ -8,7 +8,7 @@ from siteplan.tables import read_table
 
 LAYERS = ("sites", "all_sites", "gaps", "gaps_before", "indoor_gaps", "stretches", "complaints", "hot_spots",
           "indoor_buildings", "boundary", "villages", "zones", "units", "towns", "counties", "roads", "rail", "water",
-          "restricted", "works", "planned_buildings")
+          "restricted", "works", "planned_buildings", "fibre_links", "venues")
 """Master layers, by the names of ``PlanLayers.layers``."""
 PLACE_COLUMNS = ("x_north_m", "y_east_m", "lon", "lat")
 """Columns that every layer has besides its own: made from its shapes where the master does not have them."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from siteplan.export._letters import plain_line
+from siteplan.export._word import plain_line
 from siteplan.sheets._areas import text_of
 
 _NUMBER, _LOSS = 5.0, 8.0

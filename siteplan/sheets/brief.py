@@ -12,8 +12,8 @@ from typing import Any
 import shapely
 
 from siteplan.errors import ExportError
-from siteplan.export._letters import ATTRIBUTE, MOST_BYTES, even_zip, letter_environment, named_word
 from siteplan.export._staging import write_files
+from siteplan.export._word import WordTemplate, fill_word, read_word
 from siteplan.sheets._areas import numbered_sites, text_of
 from siteplan.sheets._brief_facts import brief_facts
 from siteplan.sheets._classes import scale_of
@@ -27,7 +27,7 @@ from siteplan.sheets.content import SheetContent, State
 
 MAPS_MM = 170.0
 DPI = 170
-_NAME = "meeting_brief.docx"
+_NAME, _KIND = "meeting_brief.docx", "会议简报模板"
 
 
 def write_brief(content: SheetContent, path: Path, template: bytes | None = None) -> Path:
@@ -80,18 +80,7 @@ def read_brief_template(path: Path) -> bytes:
     ExportError
         The file is missing, broken, or names something that briefs do not have.
     """
-    try:
-        data = path.read_bytes()
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(item.file_size for item in archive.infolist()) > MOST_BYTES:
-                raise ExportError(f"会议简报模板 {path.name} 太大,解开后超过 {MOST_BYTES // 1_000_000} MB")
-            archive.getinfo("word/document.xml")
-    except ExportError:
-        raise
-    except OSError as error:
-        raise ExportError(f"会议简报模板 {path.name or path} 不能读取,请核对路径") from error
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ExportError(f"会议简报模板 {path.name} 不是可用的 Word 文件(.docx),请另存为 .docx 再试") from error
+    data = read_word(path, _KIND)
     render_brief(data, sample_facts(), _dot(), path.name)
     return data
 
@@ -122,33 +111,8 @@ _ROW_LISTS = ("indicators", "tiers", "counties", "departments", "sites", "gaps")
 
 def render_brief(data: bytes, facts: Mapping[str, Any], maps: bytes, name: str) -> bytes:
     """A template filled with facts and the picture of the maps; every fault of the template told in words."""
-    from docx.shared import Mm
-    from docxtpl import DocxTemplate, InlineImage
-    from jinja2 import UndefinedError
-    from jinja2.exceptions import TemplateError
-
-    listed = f"可用:{'、'.join(sorted((*facts, 'maps')))}"
-    environment = letter_environment()
-    try:
-        document = DocxTemplate(io.BytesIO(data))
-        unknown = sorted(document.get_undeclared_template_variables(environment) - {*facts, "maps"})
-        if unknown:
-            raise ExportError(f"会议简报模板 {name} 中有不认识的占位符:{'、'.join(unknown)}。{listed}")
-        picture = InlineImage(document, io.BytesIO(maps), width=Mm(MAPS_MM))
-        document.render({**facts, "maps": picture}, environment, autoescape=True)
-        buffer = io.BytesIO()
-        document.save(buffer)
-        return even_zip(buffer.getvalue())
-    except ExportError:
-        raise
-    except UndefinedError as error:
-        found = ATTRIBUTE.search(str(error))
-        word = f":{found[1] or found[2]}" if found else ""
-        raise ExportError(f"会议简报模板 {name} 中有不认识的占位符{word}。{listed}") from error
-    except TemplateError as error:
-        raise ExportError(f"会议简报模板 {name} 不能填写{named_word(error)},请核对占位符是否成对、是否在清单内。{listed}") from error
-    except Exception as error:
-        raise ExportError(f"会议简报模板 {name} 不能使用,请用 Word 打开后另存为 .docx 再试") from error
+    template = WordTemplate(data, _KIND, name, picture_mm={"maps": MAPS_MM})
+    return next(fill_word(template, [{**{key: facts[key] for key in sorted(facts)}, "maps": maps}]))
 
 
 def _dot() -> bytes:

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from siteplan.errors import LayerError
 from siteplan.export import write_check
 from siteplan.layers import Layers, file_verdicts, inspect_layers, layer_verdicts
 from siteplan.layers import read_layers as read_sources
 from siteplan.params import StudyParams
 from siteplan.study._file import Study
+from siteplan.study._register_layers import with_register
 
 
 def context_m(params: StudyParams) -> float:
@@ -20,15 +22,26 @@ def context_m(params: StudyParams) -> float:
 
 
 def read_layers(study: Study) -> Layers:
-    """Read, project and check every layer the study names (see :func:`siteplan.layers.read_layers`)."""
+    """Read, project and check every layer the study names (see :func:`siteplan.layers.read_layers`).
+
+    What the register of the study says is joined to them.
+    """
     params = study.params
-    return read_sources(params.layers, params.study.crs, study.root, context_m(params), study.venues)
+    found = _joined(study, read_sources(params.layers, params.study.crs, study.root, context_m(params), study.venues))
+    if found.problems:
+        raise LayerError("储备库的内容不能使用：", found.problems)
+    return found
 
 
 def check_layers(study: Study) -> Layers:
     """As `read_layers`; what would stop a run stands in ``Layers.problems`` instead of being raised."""
     params = study.params
-    return inspect_layers(params.layers, params.study.crs, study.root, context_m(params), study.venues)
+    return _joined(study, inspect_layers(params.layers, params.study.crs, study.root, context_m(params), study.venues))
+
+
+def _joined(study: Study, layers: Layers) -> Layers:
+    """Layers with what the register of the study says."""
+    return with_register(layers, study.register, study.params, study.equipment, context_m(study.params), study.venues)
 
 
 def file_facts(layers: Layers) -> tuple[Mapping[str, Any], ...]:

@@ -31,6 +31,7 @@ from siteplan.study._calibration import check_calibration
 from siteplan.study._deliver_settings import deliver_problems, profile_files
 from siteplan.study._entries import entry_problems
 from siteplan.study._equipment import check_equipment, entry_keys
+from siteplan.study._register import RegisterState, check_register
 from siteplan.study._selection_keys import keys_of_table, selection_problems, selection_remedy
 from siteplan.study._site_rules import site_rule_problems
 from siteplan.study._site_tables import site_table_problems
@@ -62,6 +63,8 @@ class Study:
         The city's own template of the letters that ``opening.letter_template`` names.
     profile_files : mapping of str to bytes
         The bureau's profiles of exchange layers that ``deliver.profiles`` names, by file name.
+    register : RegisterState or None
+        What the register that ``[register]`` names says on its day, read when the study was opened.
     """
 
     params: StudyParams
@@ -73,6 +76,7 @@ class Study:
     venues: VenueCatalogue = field(default_factory=load_venues)
     letter_template: bytes | None = None
     profile_files: Mapping[str, bytes] = field(default_factory=dict)
+    register: RegisterState | None = None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Study:
@@ -98,12 +102,12 @@ class Study:
         except RecursionError as error:
             raise _one_problem(file, "", "括号嵌套太深", "这不像研究文件,核对路径") from error
         root = file.resolve().parent
-        params, equipment, calibration = _checked_params(raw, file.name, root)
+        params, equipment, calibration, register = _checked_params(raw, file.name, root)
         asked = params.venues
         venues = venues_of(asked.profile, asked.classes, asked.tiers, asked.departments, tuple(params.candidates.costs))
         return cls(params, root, file, hashlib.sha256(content).hexdigest(), equipment, calibration, venues,
                    read_template(root / asked_letter) if (asked_letter := params.opening.letter_template) else None,
-                   profile_files(params.deliver, root))
+                   profile_files(params.deliver, root), register)
 
 
 def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError:
@@ -111,8 +115,8 @@ def _one_problem(file: Path, field: str, reason: str, remedy: str) -> StudyError
 
 
 def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
-                    ) -> tuple[StudyParams, Equipment, Calibration | None]:
-    """Settings, equipment and calibration from the parsed TOML; StudyError with every problem."""
+                    ) -> tuple[StudyParams, Equipment, Calibration | None, RegisterState | None]:
+    """Settings, equipment, calibration and register from the parsed TOML; StudyError with every problem."""
     layers = raw.get("layers", {})
     problems = [*_layer_problems(layers, file), *_column_problems(layers, file), *entry_problems(raw, file),
                 *venue_problems(raw, file), *site_rule_problems(raw, file), *site_table_problems(raw, file),
@@ -121,6 +125,8 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
     problems += more
     named = raw.get("coverage", {}).get("calibration") if isinstance(raw.get("coverage"), Mapping) else None
     calibration, more = check_calibration(named if isinstance(named, str) and named.strip() else None, root, file)
+    problems += more
+    register, more = check_register(raw, root, file)
     problems += more
     try:
         params = StudyParams.model_validate({**raw, "layers": layers})
@@ -131,7 +137,7 @@ def _checked_params(raw: Mapping[str, Any], file: str, root: Path,
     problems += _exposure_problems(raw.get("exposure"), _antenna_names(equipment, raw.get("equipment")), file)
     if problems or params is None or equipment is None:
         raise StudyError("研究文件不能使用:", problems)
-    return params, equipment, calibration
+    return params, equipment, calibration, register
 
 
 def _letter_problems(raw: Mapping[str, Any], root: Path, file: str) -> Iterator[Problem]:

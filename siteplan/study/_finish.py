@@ -31,7 +31,7 @@ from siteplan.study._select import Choice
 from siteplan.study._stages import State, candidate_context, screen_sites
 
 CONTEXT_LAYERS = ("stations", "towns", "counties", "roads", "rail", "water", "restricted", "village_points",
-                  "zone_points", "units", "parcels", "works", "planned_buildings")
+                  "zone_points", "units", "parcels", "works", "planned_buildings", "fibre")
 HIDDEN_ROWS = "在涉密单位名单上,成果不写这些行的名称和位置"
 HIDDEN_NAMES = "在涉密单位名单上,成果不写这些行的名称;参与评判和统计,范围照列"
 SHARED_COLUMNS = ("rule", "area_m2", "demand", "demand_kind")
@@ -134,6 +134,7 @@ def build_plan(study: Study, scene: Scene, coverages: tuple[Coverage, Coverage],
              "demand_total": float(scene.demand.per_pixel.sum(dtype="float64")),
              "calibration": None if scene.calibration is None else scene.calibration.model_dump(
                  mode="json", include={"name", "freq_low_mhz", "freq_high_mhz", "domain", "provenance"})}
+    facts |= {} if study.register is None else {"register": study.register.facts()}
     opening = open_venues(scene, sites, exposure)
     results = find_results(scene, *states, sites)
     nowhere = np.zeros(scene.surface.geobox.shape, dtype=bool)

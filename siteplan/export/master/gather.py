@@ -12,6 +12,8 @@ import shapely
 
 from siteplan.coverage._exposure import site_exposure
 from siteplan.export._detailed_plan import export_table
+from siteplan.export._opening import opening_layers
+from siteplan.export.master.fibre_links import fibre_links
 from siteplan.export.master.plan_facts import facts_text
 from siteplan.export.master.plan_layers import FILES, PlanLayers, plain
 from siteplan.export.master.served_areas import best_rsrp_dbm
@@ -27,6 +29,8 @@ PLACED = ("indoor_gaps", "stretches", "complaints", "hot_spots", "indoor_buildin
 """Results with a place, layers of ``gaps.gpkg`` beside the gap areas."""
 AROUND = ("towns", "counties", "roads", "rail", "water", "restricted", "works", "planned_buildings")
 """Layers of the study that ``areas.gpkg`` holds for maps and sheets, as far as the study has them."""
+TOLD_ALREADY = ("sites", "all_sites", "venues")
+"""Layers whose rows carry the notices already."""
 SITE_EXTRAS = ("status", "source", "source_id", "preference", "gain_share", "tilt_radius_m", "refusal_code", "flags",
                "choice_code", "choice_text", "loss", "loss_demand", "rival_id", "rival_text", "evidence",
                "members", "demand_ids", "lessee", "spacing_m", "roof_area_m2", "slope_deg", "cost_model")
@@ -62,10 +66,18 @@ def plan_layers(plan: Plan) -> PlanLayers:
         **{name: gpd.GeoDataFrame(plan.results[name]) for name in PLACED if name in plan.results},
         "boundary": plan.boundary[["name", "geometry"]], "villages": _villages(plan),
         "zones": _ruled(plan.zones, plan),
-        "units": units, **{name: _around(plan, name) for name in AROUND}}
-    layers = {name: plain(table if name in ("sites", "all_sites") else _noticed(table, notices), FILES[name][2])
+        "units": units, **{name: _around(plan, name) for name in AROUND},
+        "fibre_links": fibre_links(plan.proposed, plan.context.get("fibre")), "venues": _venues(plan)}
+    layers = {name: plain(table if name in TOLD_ALREADY else _noticed(table, notices), FILES[name][2])
               for name, table in tables.items() if table is not None}
     return PlanLayers(json.loads(facts_text(plan)), layers)
+
+
+def _venues(plan: Plan) -> gpd.GeoDataFrame | None:
+    """The venues of the opening ledger, as ``ledger.gpkg`` has them; None where no ledger was made."""
+    if plan.opening is None:
+        return None
+    return opening_layers(plan.opening, plan.sites, ";".join(plan.study["notices"]))["venues"]
 
 
 def _noticed(table: gpd.GeoDataFrame, notices: Mapping[str, str]) -> gpd.GeoDataFrame:

@@ -28,6 +28,7 @@ FILES: Mapping[str, tuple[str, str, str]] = {
     "roads": ("areas.gpkg", "roads", ""), "rail": ("areas.gpkg", "rail", ""), "water": ("areas.gpkg", "water", ""),
     "restricted": ("areas.gpkg", "restricted", ""), "works": ("areas.gpkg", "works", ""),
     "planned_buildings": ("areas.gpkg", "planned_buildings", ""),
+    "fibre_links": ("areas.gpkg", "fibre_links", "site_id"), "venues": ("ledger.gpkg", "venues", "venue_id"),
 }
 """Master layer -> file, layer in it, and the column that is its index (none: numbered rows)."""
 REQUIRED = ("sites", "all_sites")

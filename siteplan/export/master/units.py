@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import pandas as pd
 
+from siteplan.candidates.table import on_existing_sites
 from siteplan.export.master.conflicts import conflict_count
 from siteplan.export.master.served_areas import names_of
 from siteplan.gaps.judging.shares import area_pixels
@@ -57,13 +58,9 @@ def unit_table(plan: Plan, columns: pd.DataFrame) -> gpd.GeoDataFrame | None:
 _COUNTS = ("sites_new", "sites_reuse", "macro_new", "micro_new", "stations_new")
 
 
-_ON_EXISTING = ("station", "sharing")
-"""Sources of candidates that stand on the mast of an existing site: they are counted among those already."""
-
-
 def _new_of_units(chosen: gpd.GeoDataFrame) -> pd.DataFrame:
     """Numbers and sums of the chosen sites of each unit, by its code."""
-    again = ((chosen["build"] != "new") & chosen["source"].isin(_ON_EXISTING)).astype("int64")
+    again = on_existing_sites(chosen).astype("int64")
     rows = pd.DataFrame({
         "unit_code": chosen["unit_code"].astype("str"), "site_ids": chosen.index.astype("str"), "sites_new": 1 - again,
         "sites_reuse": again,
