@@ -117,7 +117,7 @@ class TestInABrowser:
 
     def test_a_hostile_name_is_shown_as_it_is_and_runs_nothing(self, tab: Tab) -> None:
         tab.evaluate("void SP.progress.open(5)")
-        assert text(tab, ".sp-card h4") == f"{HOSTILE}41", "the withdrawn ones come first, to lie below"
+        assert text(tab, ".sp-card h4") == f"{HOSTILE}5"
         assert tab.evaluate("document.querySelectorAll('.sp-card script, .sp-name script').length") == 0
         tab.evaluate("void map_siteplan.closePopup()")
 

@@ -169,6 +169,16 @@ def test_the_weakest_are_named_with_all_that_are_equal() -> None:
     assert found["rank"].tolist() == [1, 2, 2, 2, 2, 2]
 
 
+def test_few_people_are_no_weakness_and_shares_are_in_percent() -> None:
+    """Of two counties, one with a village rate of 50 % and few people."""
+    rows = pd.DataFrame([("行政村达标率", 0.5), ("行政村达标率", 0.9), ("常住人口", 10.0), ("综合得分", 1.0)], columns=["name", "now"])
+    rows = rows.assign(level="county", area=["甲", "乙", "甲", "甲"], rule="按规则")
+    nobody = pd.DataFrame({"name": [], "tasks_overdue": [], "tasks_blocked": [], "sites_late": []})
+    found = worst_rows(rows, nobody, nobody, most=3)
+    assert found[["indicator", "area", "value"]].to_numpy().tolist() == [
+        ["行政村达标率(%,现状,预测)", "甲", 50.0], ["行政村达标率(%,现状,预测)", "乙", 90.0]]
+
+
 def test_every_sheet_has_a_table_and_every_column_a_value_somewhere(june: ReportFacts) -> None:
     for key, sheet in report_sheets().items():
         assert key in june.tables, key

@@ -123,9 +123,7 @@ def _page_data(content: ProgressMap) -> Json:
     kept, lats, lons = located(content.sites)
     order = {look.state: number for number, look in enumerate(STATE_LOOKS)}
     known = kept["state"].isin(list(order)).to_numpy(bool)
-    above = np.flatnonzero(known)
-    above = above[np.argsort(kept["state"].iloc[above] != "withdrawn", kind="stable")]  # what was given up lies below
-    kept, lats, lons = kept.iloc[above], list(np.array(lats)[above]), list(np.array(lons)[above])
+    kept, lats, lons = kept[known], list(np.array(lats)[known]), list(np.array(lons)[known])
     columns = {label: _texts(kept, column) for column, label in content.fields.items()}
     numbers = content.sites["state"].value_counts()
     sites = pack_points((lats, lons), [order[state] for state in kept["state"]], _texts(kept, "name"),

@@ -12,6 +12,7 @@ from siteplan.register import word_of
 from siteplan.report._counting import text_of
 from siteplan.report._sites import NO_AREA, blocked_sites
 from siteplan.report.period import Period
+from siteplan.tables import read_table
 
 WORST = 5
 """Places of a list of the weakest; editable default, unverified."""
@@ -54,14 +55,20 @@ def worst_rows(indicators: pd.DataFrame, counties: pd.DataFrame, towns: pd.DataF
                ) -> pd.DataFrame:
     """The weakest places of each indicator (查弱项): lowest predicted values, most late tasks, most blocked sites.
 
+    Which indicators tell of weakness says ``weak`` of ``tables/register_sync.toml``; shares are in percent.
+
     Columns ``indicator, level_zh, rank, area, value, rule``; places of equal value share a rank, and none of them is
     left out for its name.
     """
     parts: list[pd.DataFrame] = []
-    below = indicators[indicators["level"].isin(["county", "town"])]
+    kept = read_table("register_sync")["indicators"].values()
+    weak = {entry["zh"]: entry["weak"] for entry in kept if "weak" in entry}
+    below = indicators[indicators["level"].isin(["county", "town"]) & indicators["name"].isin(list(weak))]
     for (name, level), group in below.groupby(["name", "level"], sort=True):
         part = group[group["now"].notna()].sort_values(["now", "area"])
-        parts.append(_ranked(part["area"], part["now"], f"{name}(现状,预测)", word_of("indicators", "level", str(level)),
+        percent = weak[str(name)] == "share"
+        parts.append(_ranked(part["area"], part["now"] * (100.0 if percent else 1.0),
+                             f"{name}({'%,' if percent else ''}现状,预测)", word_of("indicators", "level", str(level)),
                              part["rule"].map(text_of), most))
     for level, table in (("县区", counties), ("镇街", towns)):
         known = table[table["name"] != NO_AREA]

@@ -45,7 +45,7 @@ def overview(facts: ReportFacts) -> list[str]:
         f"已开通{n['sites_on_air']:.0f}处，其中{facts.period.title}开通{n['on_air_now']:.0f}处；在建{n['sites_building']:.0f}处，"
         f"已批准{n['sites_approved']:.0f}处，具备条件{n['sites_ready']:.0f}处，储备{n['sites_reserve']:.0f}处，"
         f"受阻{n['sites_blocked']:.0f}处。" + (f"逾期未开通{n['sites_late']:.0f}处。" if n["sites_late"] else ""),
-        f"{facts.period.year}年度批次{n['year_sites']:.0f}处，从以前年度结转而未开通的{n['carried']:.0f}处。",
+        f"{facts.period.year}年度批次{n['year_sites']:.0f}处，首次列入在以前年度而尚未开通的{n['carried']:.0f}处。",
         _tasks_told(n)]
     if n["capex_yuan"] > 0:
         out.append(f"已填报计划投资{told(n['capex_yuan'], 'wan')}万元，完成投资{told(n['invested_yuan'], 'wan')}万元"
@@ -88,9 +88,9 @@ def case_sentences(facts: ReportFacts) -> list[str]:
     """Whistle cases: how many, how long, at which level."""
     n = facts.numbers
     if not n["cases_opened"] and not n["cases_open"] and not n["cases_closed"]:
-        return ["本期没有企业吹哨事项。"]
+        return ["本期没有企业吹哨和疑难站址事项。"]
     days = f"，平均办结{n['days_to_close']:.1f}天" if n["days_to_close"] == n["days_to_close"] else ""
-    summed = (f"本期企业吹哨{n['cases_opened']:.0f}件，办结{n['cases_closed']:.0f}件{days}；截止日未办结{n['cases_open']:.0f}件，"
+    summed = (f"本期企业吹哨和疑难站址事项{n['cases_opened']:.0f}件，办结{n['cases_closed']:.0f}件{days}；截止日未办结{n['cases_open']:.0f}件，"
                 f"其中超期{n['cases_overdue']:.0f}件，已呈报领导小组{n['cases_top']:.0f}件。")
     out = [summed]
     if len(facts.tables["escalations"]):
