@@ -191,7 +191,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choices, choices)
 def test_ids_stay_and_no_site_is_ever_lost(tmp_path: Path, empty: Path, one: dict[str, Any],
                                            other: dict[str, Any]) -> None:
