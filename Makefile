@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest setup bench fuzz browser story postgis lock clean
+.PHONY: help demo test lint pytest setup bench fuzz browser cities story postgis lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ browser: $(STAMP) ## map pages in a headless Chromium
 
 bench: $(STAMP) ## benchmarks, timed
 	$(BIN)/pytest -q benchmarks -o python_files='test_*.py bench_*.py'
+
+cities: $(STAMP) ## plan every city, the real ones of ../shared too, and recount each number of their plans
+	SITEPLAN_CITIES=1 $(BIN)/pytest -q -rs tests/test_end_to_end.py
 
 story: $(STAMP) ## tell the three years of the sample city, and check what it wrote
 	SITEPLAN_STORY=1 $(BIN)/pytest -q -rs tests/test_three_years.py

@@ -42,7 +42,7 @@ DEPARTMENTS: Columns = (("单位", "name", 42), ("任务", "tasks_total", 13), (
                         ("完成率%", "rate", 17), ("未报到", "missed", 15), ("亮灯", "light", 13))
 PLACES: Columns = (("名称", "name", 34), ("站址", "sites", 14), ("已开通", "on_air", 15), ("本期", "on_air_now", 13),
                    ("在建", "building", 13), ("受阻", "blocked", 13), ("任务", "tasks_total", 13), ("完成", "tasks_done", 13),
-                   ("逾期", "tasks_overdue", 13), ("亮灯", "light", 13))
+                   ("逾期", "tasks_late", 13), ("亮灯", "light", 13))
 OVERDUE: Columns = (("任务", "title", 48), ("责任单位", "organisation", 34), ("期限", "due_on", 27), ("逾期天数", "days_late", 19),
                     ("状态", "status_zh", 14), ("催办", "reminders", 13))
 BLOCKED: Columns = (("类别", "what", 13), ("事项", "title", 44), ("责任单位", "organisation", 34), ("受阻日期", "since", 27),
@@ -162,7 +162,7 @@ def half_year(document: Any) -> None:
     listed(document, "enterprises", PLACES, "表5　企业情况")
     heading(document, "四、逾期和受阻事项")
     sentences(document, "problems")
-    listed(document, "overdue", OVERDUE, "表6　逾期任务")
+    listed(document, "overdue", OVERDUE, "表6　逾期任务（含受阻而到期的）")
     listed(document, "blocked", BLOCKED, "表7　受阻任务和站址")
     heading(document, "五、企业吹哨、部门报到")
     sentences(document, "case_texts")
@@ -240,12 +240,13 @@ def reminder(document: Any) -> None:
     paragraph(document, "", indent=False)
     paragraph(document, "{{ organisation }}：", indent=False)
     paragraph(document, "截至{{ last }}，你单位牵头的下列{{ count }}项任务已过完成期限，尚未办结：")
-    report_table(document, "items", (("序号", "number", 12), ("任务", "title", 52), ("来源", "source", 26),
-                                     ("完成期限", "due_on", 32), ("逾期天数", "days_late", 16), ("催办原因", "why", 22)), 10.5)
+    report_table(document, "items", (("序号", "number", 12), ("任务", "title", 46), ("来源", "source", 24),
+                                     ("完成期限", "due_on", 36), ("逾期天数", "days_late", 16), ("催办原因", "why", 22)), 10.5)
     paragraph(document, "{%p for row in items if row.blocked_reason %}", size=12, line=22)
     paragraph(document, "第{{ row.number }}项登记受阻：{{ row.blocked_reason }}。", size=14, line=24)
     paragraph(document, "{%p endfor %}", size=12, line=22)
-    paragraph(document, "请抓紧办理，并于{{ reply_by }}前书面反馈办理情况；暂不能办结的，请说明原因、拟采取的措施和预计完成日期。")
+    ask = paragraph(document, "请抓紧办理，并于{{ reply_by }}前书面反馈办理情况；暂不能办结的，请说明原因、拟采取的措施和预计完成日期。")
+    ask.paragraph_format.keep_with_next = True
     signed(document)
     paragraph(document, "{%p if copies %}", size=12, line=22)
     paragraph(document, "抄送：{{ copies }}", size=14, line=24, indent=False)
@@ -264,7 +265,7 @@ def town_sheet(document: Any) -> None:
     table.style, table.alignment = "Table Grid", WD_TABLE_ALIGNMENT.CENTER
     for at, (title, name) in enumerate((("站址", "sites"), ("已开通", "on_air"), ("本期开通", "on_air_now"), ("在建", "building"),
                                         ("受阻", "blocked"), ("逾期未开通", "sites_late"), ("任务", "tasks_total"),
-                                        ("已完成", "tasks_done"), ("逾期", "tasks_overdue"))):
+                                        ("已完成", "tasks_done"), ("逾期合计", "tasks_overdue"))):
         for row, text, font in ((0, title, HEADING), (1, f"{{{{ town.{name} }}}}", SMALL)):
             line = table.rows[row].cells[at].paragraphs[0]
             line.alignment = WD_ALIGN_PARAGRAPH.CENTER

@@ -103,6 +103,22 @@ def register(register_place: str) -> Any:
 
 
 @pytest.fixture(scope="session")
+def sample_run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with the plan of the sample city: run once for all workers."""
+    from tests.sample_run import folder_of_all_workers, sample_run_file
+
+    return sample_run_file(folder_of_all_workers(tmp_path_factory))
+
+
+@pytest.fixture(scope="module")
+def sample_run(sample_run_path: Path) -> Any:
+    """The plan of the sample city, its study and layers; nobody changes them."""
+    from tests.sample_run import read_sample_run
+
+    return read_sample_run(sample_run_path)
+
+
+@pytest.fixture(scope="session")
 def report_register(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The register of the tests of reports; nobody writes to it."""
     from report_city import report_city

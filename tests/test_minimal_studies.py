@@ -21,7 +21,7 @@ import rasterio
 from conftest import CRS, SIZE_M, X0, Y0, at, rect
 from rasterio.transform import from_origin
 
-from siteplan.errors import LayerError, ModelError, StudyError
+from siteplan.errors import ExportError, LayerError, ModelError, StudyError
 from siteplan.export import write_plan
 from siteplan.export._plan import FILES
 from siteplan.maps import write_review_map
@@ -149,7 +149,7 @@ def finish(opened: Study, out: Path) -> Done:
     assert len(gpd.read_file(out / "sites.gpkg", layer="sites")) == len(facts["sites"])
     assert len(gpd.read_file(out / "shp" / "sites.shp")) == len(facts["sites"])
     assert len(gpd.read_file(out / "candidates.gpkg", layer="sites")) == len(plan.sites)
-    book = openpyxl.load_workbook(out / "ledger.xlsx")
+    book = openpyxl.load_workbook(out / "ledger.xlsx", read_only=True)
     assert {"开放台账", "部门汇总", "数据问题清单", "输入文件"} <= set(book.sheetnames)
     return Done(plan, facts, out)
 
@@ -437,6 +437,31 @@ def test_settings_that_name_something_unknown(tmp_path: Path, tables: dict[str, 
     with pytest.raises(SiteplanError) as caught:
         run(study(tmp_path, layers, **tables))
     assert word in str(caught.value)
+
+
+def test_a_second_run_gives_the_same_plan(tmp_path: Path) -> None:
+    """Every fact but the times; of the whole sample city: make cities."""
+    layers = {**ground(tmp_path), **villages(tmp_path), **stations(tmp_path, {"参考信号功率": -20.0}), **poles(tmp_path)}
+    opened = study(tmp_path, layers, selection={"min_gain": 1.0, "max_yuan_per_gain": 1e9})
+    one, other = (finish(opened, tmp_path / name).facts for name in ("one", "other"))
+    assert one["sites"]
+    assert {key: facts for key, facts in one.items() if key != "timings"} == {
+        key: facts for key, facts in other.items() if key != "timings"}
+
+
+def test_nothing_is_left_half_written(tmp_path: Path) -> None:
+    """A writer that fails leaves the folder as it was."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "plan.json").write_text("old", encoding="utf-8")
+
+    def fail(plan: Plan, path: Path) -> None:
+        raise ExportError("disk full")
+    plan = run(study(tmp_path, {**ground(tmp_path), **zones(tmp_path)}))
+    with pytest.raises(ExportError, match="disk full"):
+        write_plan(plan, out, extra=(("broken", fail),))
+    assert [path.name for path in out.iterdir()] == ["plan.json"]
+    assert (out / "plan.json").read_text(encoding="utf-8") == "old"
 
 
 def test_crs_is_chosen_from_the_data_when_absent(tmp_path: Path) -> None:

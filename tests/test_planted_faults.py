@@ -10,7 +10,7 @@ import pytest
 
 from siteplan.layers import Layers
 from siteplan.plan import Plan
-from siteplan.study import Study, read_layers, run
+from tests.sample_run import SampleRun
 
 XIKOU = Path(__file__).parents[1] / "data" / "xikou"
 FIELDS = {"geometry": "geometry", "高度": "height_m", "层数": "storeys", "建筑编号": "building_id", "挂高(m)": "antenna_height_m",
@@ -23,9 +23,8 @@ FAULTS = pd.read_csv(XIKOU / "planted_faults.csv", encoding="utf-8-sig")
 
 
 @pytest.fixture(scope="module")
-def city() -> tuple[Layers, Plan]:
-    study = Study.from_toml(XIKOU / "study.toml")
-    return read_layers(study), run(study)
+def city(sample_run: SampleRun) -> tuple[Layers, Plan]:
+    return sample_run.layers, sample_run.plan
 
 
 @pytest.mark.parametrize("fault", list(FAULTS.itertuples(index=False)), ids=lambda f: f"{f.layer}-{f.key}-{f.field}")

@@ -13,7 +13,9 @@ from siteplan.input_ledger import InputLedger
 from siteplan.register import Register, add_rows, edit_rows, read_rows, writing
 from siteplan.register.duties import venue_stands
 from siteplan.register.opinions import OPINION_COLUMNS, fee_words, import_opinions, opinion_rows
+from siteplan.register.sync import sync_plan
 from tests.registers import day, stamp
+from tests.sync_plans import plan, site, venue
 
 COLUMNS = ("id", "action", "value", "who", "date", "why")
 ROWS = (
@@ -191,3 +193,24 @@ def test_an_id_that_the_register_does_not_know_is_told_and_refuses_no_venue(regi
     assert len([line for line in ledger if line.row == "4"]) == 1, "an unknown action is told once"
     stands = venue_stands(read_rows(register, "venues"), read_rows(register, "decisions"), day("2026-06-01"))
     assert "refused" not in stands.tolist()
+
+
+def test_opinions_that_came_before_their_plan_are_linked_when_it_comes(register: Register) -> None:
+    with writing(register, stamp("2026-01-05")) as transaction:
+        import_opinions(transaction, table(("F1", "拒绝", "", "某街道", "2026-01-04", "安全"), ROWS[3], ROWS[2],
+                                           ("F9", "拒绝", "", "某街道", "2026-01-04", "编号有误")))
+    record = plan({"V-facility:F1": site(0.0, venue="F1"), "P-pole:D1": site(500.0)},
+                  {"F1": venue(0.0), "F3": venue(900.0)})
+    result = sync_plan(register, record, stamp("2026-02-01"))
+    assert result.told == ("先前登记的意见和收费投诉 3 条,按编号对上了站址或场所",)
+    rows = read_rows(register, "decisions").set_index("ref")
+    sites, venues = (read_rows(register, name) for name in ("sites", "venues"))
+    venue_of = dict(zip(venues["study_id"], venues.index, strict=True))
+    site_of = dict(zip(sites["study_id"], sites.index, strict=True))
+    assert rows.loc["F1", ["site_id", "venue_id"]].tolist() == [site_of["V-facility:F1"], venue_of["F1"]]
+    assert rows.loc["P-pole:D1", "site_id"] == site_of["P-pole:D1"]
+    assert rows.loc["F9", ["site_id", "venue_id"]].isna().all()
+    assert read_rows(register, "fees")["venue_id"].tolist() == [venue_of["F3"]]
+    stands = venue_stands(venues, read_rows(register, "decisions"), day("2026-02-01"))
+    assert stands[venue_of["F1"]] == "refused"
+    assert sync_plan(register, record, stamp("2026-03-01")).is_same

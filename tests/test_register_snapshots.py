@@ -127,6 +127,43 @@ def test_an_entry_about_the_time_before_is_told(lived: Register) -> None:
     assert state_on(lived, "一季度")["state"].tolist() == ["ready", "ready", "reserve"]
 
 
+def built(register: Register, row_id: str, when: str) -> None:
+    """A site that goes on through all states in April and May."""
+    for number, state in enumerate(("具备条件", "已批准", "在建"), start=2):
+        change(register, f"2026-04-{number:02d}", row_id, state=state)
+    change(register, "2026-05-20", row_id, state="已开通", on_air_on=day(when))
+
+
+def test_a_site_on_air_counts_from_its_own_day_though_it_was_entered_later(lived: Register) -> None:
+    built(lived, "ZZ000002", "2026-05-10")
+    told = {when: state_on(lived, day(when)).loc["ZZ000002", ["state", "state_on", "on_air_on"]].tolist() for when in (
+        "2026-05-09", "2026-05-10", "2026-05-20")}
+    assert told["2026-05-09"][0] == "building"
+    assert pd.isna(told["2026-05-09"][2])
+    assert told["2026-05-10"] == ["on_air", pd.Timestamp("2026-05-10"), pd.Timestamp("2026-05-10")]
+    assert told["2026-05-20"][::2] == ["on_air", pd.Timestamp("2026-05-10")]
+    changes = difference(lived, day("2026-05-09"), day("2026-05-10"))
+    assert changes["words"].tolist() == ["在建→已开通"]
+
+
+def test_what_was_withdrawn_by_a_day_is_not_on_air_that_day(lived: Register) -> None:
+    change(lived, "2026-04-10", "ZZ000002", why="业主收回", state="已撤销", state_reason="业主收回")
+    with writing(lived, stamp("2026-05-20", "补记旧站")) as transaction:
+        edit_rows(transaction, "sites", {"ZZ000002": {"on_air_on": day("2026-04-05")}})
+    assert state_on(lived, day("2026-04-30")).loc["ZZ000002", "state"] == "withdrawn"
+
+
+def test_a_late_day_of_going_on_air_is_told_of_a_snapshot(lived: Register) -> None:
+    for number, state in enumerate(("具备条件", "已批准", "在建"), start=2):
+        change(lived, f"2026-04-{number:02d}", "ZZ000002", state=state)
+    take_snapshot(lived, "五月中", day("2026-05-15"), stamp("2026-05-16"))
+    change(lived, "2026-05-20", "ZZ000002", state="已开通", on_air_on=day("2026-05-10"))
+    assert late_entries(lived, "五月中")[["row_id", "field", "new"]].to_numpy().tolist() == [
+        ["ZZ000002", "on_air_on", "2026-05-10"]]
+    (line,) = snapshot_sentences(lived, ["五月中"])
+    assert "补登了 1 条,涉及站址 1 处" in line
+
+
 def test_a_correction_of_the_time_before_is_told(lived: Register) -> None:
     take_snapshot(lived, "一季度", day("2026-03-31"), stamp("2026-04-02"))
     seq = int(read_events(lived, table="sites", row_id="ZZ000001", field="state")["seq"].iloc[0])

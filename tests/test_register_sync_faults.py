@@ -16,7 +16,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shapely import Point
 
@@ -193,6 +193,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choices, choices)
+@example({"B": (2, "楼面抱杆", 2026), "A": (0, "楼面抱杆", 2026), "C": (0, "楼面抱杆", 2026)},
+         {"A": (3, "楼面抱杆", 2026), "C": (2, "楼面抱杆", 2026)})  # two sites of one name at one place
 def test_ids_stay_and_no_site_is_ever_lost(tmp_path: Path, empty: Path, one: dict[str, Any],
                                            other: dict[str, Any]) -> None:
     """Plan A, plan B, plan A again: every site of A has the id that it had, and the register never gets smaller."""

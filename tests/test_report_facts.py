@@ -101,11 +101,12 @@ def test_departments_counties_and_enterprises_add_up(june: ReportFacts) -> None:
 def test_a_task_that_a_county_leads_lies_in_the_county(june: ReportFacts) -> None:
     assert row(june, "counties", "溪西县")["tasks_total"] == 2
     assert row(june, "counties", "溪东县")["tasks_total"] == 1
-    assert row(june, "counties", "(未写)")["tasks_total"] == 3
+    assert row(june, "counties", "市级")["tasks_total"] == 3, "those of the city's departments"
+    assert row(june, "counties", "市级")["sites"] == 0
 
 
 def test_rows_without_a_county_are_counted_and_come_last(june: ReportFacts) -> None:
-    assert june.tables["counties"]["name"].tolist()[-1] == "(未写)"
+    assert june.tables["counties"]["name"].tolist()[-2:] == ["市级", "(未写)"]
     assert row(june, "counties", "(未写)")["sites"] == 1
 
 

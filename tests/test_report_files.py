@@ -20,6 +20,7 @@ from report_city import HOSTILE, report_city
 from siteplan.errors import ExportError
 from siteplan.register import edit_rows, open_register, read_events, read_rows, writing
 from siteplan.report import Pack, send_reminders, write_report
+from siteplan.report._document_facts import more_of, rows_of
 from siteplan.report.facts import facts_of
 from siteplan.report.period import year_closed_by
 from siteplan.report.reading import register_states
@@ -209,3 +210,13 @@ def test_a_killed_report_leaves_the_old_or_the_new_pack_and_the_register(june: P
         return
     write_report(register, JUNE, out)
     assert not list(out.glob(".siteplan-*")), "what it left beside is gone"
+
+
+def test_documents_list_who_has_something_to_tell_and_count_the_others(june: Pack) -> None:
+    every = june.facts.tables["departments"]
+    idle = every["name"][(every["tasks_total"] + every["missed"] + every["refusals"] == 0).to_numpy(bool)]
+    listed = [row["name"] for row in rows_of(june.facts, "departments")]
+    assert len(idle)
+    assert sorted([*listed, *idle]) == sorted(every["name"])
+    assert more_of(june.facts, "departments") == f"另有{len(idle)}个单位没有任务和事项,见 half_year.xlsx“部门”"
+    assert all(row["score"] for row in rows_of(june.facts, "scores"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import geopandas as gpd
 import numpy as np
@@ -35,7 +36,13 @@ mast with room for more operators, planned building, planned works, open land, o
 
 def empty_sites(crs: object) -> gpd.GeoDataFrame:
     """A sites table without rows."""
-    return sites_table(pd.DataFrame(index=pd.Index([], dtype="str")), gpd.GeoSeries([], crs=crs))
+    return _empty().set_crs(crs) if crs is not None else _empty().copy()
+
+
+@cache
+def _empty() -> gpd.GeoDataFrame:
+    """An empty sites table without CRS; to be copied."""
+    return sites_table(pd.DataFrame(index=pd.Index([], dtype="str")), gpd.GeoSeries([]))
 
 
 def sites_table(rows: pd.DataFrame, points: gpd.GeoSeries) -> gpd.GeoDataFrame:

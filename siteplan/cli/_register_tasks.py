@@ -11,6 +11,7 @@ from siteplan.cli._register_entry import DUTIES, Entry, command, day_of, sub_app
 from siteplan.errors import Problem, RegisterError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from siteplan.register import Transaction
@@ -52,21 +53,19 @@ def list_tasks(entry: Entry, as_of: AsOf = "",
     entry.say(f"截至 {day}(含当日)全部任务:{told}{cut};办结:siteplan register task done 编号 --day 办结日期")
 
 
-def _change(entry: Entry, ids: list[str], verb: Callable[[Transaction, str], int], told: str) -> None:
-    """Change some tasks together, or none of them."""
+def _change(entry: Entry, ids: list[str], verb: Callable[[Transaction, str, dt.date, str], int], told: str,
+            needs_why: str = "") -> None:
+    """Change some tasks together, or none of them; ``needs_why``: what has to be reasoned."""
     from siteplan.register import writing
 
+    if needs_why and not entry.why:
+        raise RegisterError("不能登记:", [Problem("tasks", "", "", "--why", f"没有写{needs_why}的原因", "写 --why 原因")])
     register = entry.open()
     with writing(register, entry.stamp) as transaction:
-        changed = [task_id for task_id in dict.fromkeys(ids) if verb(transaction, task_id)]
+        changed = [task_id for task_id in dict.fromkeys(ids) if verb(transaction, task_id, entry.day, entry.why)]
     same = [task_id for task_id in dict.fromkeys(ids) if task_id not in changed]
     parts = [f"{'、'.join(changed)} {told},自 {entry.day} 起生效"] * bool(changed) + [f"{'、'.join(same)} 没有变化"] * bool(same)
     entry.say(f"{';'.join(parts)};查看:siteplan register task list")
-
-
-def _need_why(entry: Entry, what: str) -> None:
-    if not entry.why:
-        raise RegisterError("不能登记:", [Problem("tasks", "", "", "--why", f"没有写{what}的原因", "写 --why 原因")])
 
 
 @command(task_app)
@@ -74,7 +73,7 @@ def done(entry: Entry, ids: TaskIds) -> None:
     """任务办结,--day 是办结日期,截止日当天办结的计入。Tasks are done."""
     from siteplan.register.duties import finish_task
 
-    _change(entry, ids, lambda transaction, one: finish_task(transaction, one, entry.day, entry.why), "已办结")
+    _change(entry, ids, finish_task, "已办结")
 
 
 @command(task_app)
@@ -82,8 +81,7 @@ def block(entry: Entry, ids: TaskIds) -> None:
     """任务受阻,须写 --why。Tasks are blocked."""
     from siteplan.register.duties import block_task
 
-    _need_why(entry, "受阻")
-    _change(entry, ids, lambda transaction, one: block_task(transaction, one, entry.day, entry.why), "受阻")
+    _change(entry, ids, block_task, "受阻", "受阻")
 
 
 @command(task_app)
@@ -91,8 +89,7 @@ def reopen(entry: Entry, ids: TaskIds) -> None:
     """重新办理受阻、已办结或已取消的任务,须写 --why。Tasks are open again."""
     from siteplan.register.duties import reopen_task
 
-    _need_why(entry, "重新办理")
-    _change(entry, ids, lambda transaction, one: reopen_task(transaction, one, entry.day, entry.why), "重新办理")
+    _change(entry, ids, reopen_task, "重新办理", "重新办理")
 
 
 @command(task_app)
@@ -100,8 +97,7 @@ def cancel(entry: Entry, ids: TaskIds) -> None:
     """取消任务,须写 --why。Tasks are called off."""
     from siteplan.register.duties import cancel_task
 
-    _need_why(entry, "取消")
-    _change(entry, ids, lambda transaction, one: cancel_task(transaction, one, entry.day, entry.why), "已取消")
+    _change(entry, ids, cancel_task, "已取消", "取消")
 
 
 @command(task_app)

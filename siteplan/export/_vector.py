@@ -46,7 +46,7 @@ def check_read_back(table: gpd.GeoDataFrame, path: Path, layer: str | None = Non
         What was written does not read back.
     """
     read = gpd.read_file(path, layer=layer, use_arrow=True) if layer else gpd.read_file(path)
-    names = [name for name in table.columns if name != table.geometry.name]
+    names = [name for name in table.columns if name != table.active_geometry_name]
     missing = [name for name in names if name not in read.columns]
     faults = [f"缺少字段 {', '.join(missing)}"] if missing else []
     if len(read) != len(table):
@@ -91,7 +91,7 @@ def write_shp(table: gpd.GeoDataFrame, path: Path, encoding: str = "UTF-8") -> N
         does not read back: all faults are listed.
     """
     faults = []
-    for name in (column for column in table.columns if column != table.geometry.name):
+    for name in (column for column in table.columns if column != table.active_geometry_name):
         if len(name.encode(encoding, errors="replace")) > 10:
             faults.append(f"字段名 {name} 超过10字节")
         column = table[name]

@@ -131,7 +131,7 @@ def _page_data(content: ProgressMap) -> Json:
     lacking = len(content.sites) - len(kept)
     return {
         "name": content.name, "sub": content.sub, "day": content.day, "words": {"colon": ":"}, "public": False,
-        "states": [{"state": look.state, "zh": look.zh, "colour": look.colour, "mark": look.mark,
+        "states": [{"state": look.state, "zh": look.zh, "colour": look.colour, "mark": look.mark, "rank": look.rank,
                     "number": int(numbers.get(look.state, 0))} for look in STATE_LOOKS],
         "layers": {"sites": sites}, "areas": _areas(content), "bounds": _bounds(content, lats, lons),
         "numbers": [list(row) for row in content.numbers], "title": [list(row) for row in content.title],

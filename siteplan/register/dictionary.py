@@ -40,6 +40,31 @@ class RegisterField:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """How a row tells that it is completed.
+
+    Attributes
+    ----------
+    day : str
+        Field with the day; it counts on this day, also where it was entered later.
+    field : str
+        The field that is entered with it.
+    value : str
+        Its value; empty: as entered.
+    since : str
+        Field that takes the day too; empty where there is none.
+    unless : tuple of str
+        Values of ``field`` by which a row has ended otherwise.
+    """
+
+    day: str
+    field: str
+    value: str = ""
+    since: str = ""
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RegisterTable:
     """One table: ``zh``, the letters its ids begin with, kind of geometry (point | line | any | empty), natural key."""
 
@@ -50,6 +75,7 @@ class RegisterTable:
     key: str
     fields: Mapping[str, RegisterField]
     since: int = 1
+    completion: Completion | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,8 +87,10 @@ def _read(name: str, entry: Mapping[str, Any]) -> RegisterTable:
     fields = {key: RegisterField(key, read_field(key, value), value.get("refers", ""), value.get("organisation", False),
                                  value.get("many", False), value.get("since", 1))
               for key, value in entry["fields"].items()}
+    told = entry.get("completion")
+    completion = None if told is None else Completion(**{**told, "unless": tuple(told.get("unless", ()))})
     return RegisterTable(name, entry["zh"], entry["prefix"], entry["geometry"], entry["key"], MappingProxyType(fields),
-                         entry.get("since", 1))
+                         entry.get("since", 1), completion)
 
 
 @cache

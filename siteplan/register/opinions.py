@@ -15,7 +15,7 @@ from siteplan.decisions import Decision, Decisions, parse_amount, read_decisions
 from siteplan.decisions._values import kind_of
 from siteplan.input_ledger import InputLedger
 from siteplan.register.dictionary import word_of
-from siteplan.register.store import DAY, Register, Transaction, add_rows, read_rows
+from siteplan.register.store import DAY, Register, Transaction, add_rows, edit_rows, read_rows
 from siteplan.register.store.opening import reading
 
 OPINION_COLUMNS = ("id", "action", "value", "who", "date", "why", "source_file", "source_row")
@@ -215,6 +215,33 @@ def places_meant(transaction: Transaction, refs: Iterable[str]) -> dict[str, tup
     register, connection = transaction.register, transaction.connection
     names = _names(*(read_rows(register, name, connection=connection) for name in ("sites", "venues")))
     return {ref: names.meant(ref) for ref in refs}
+
+
+def link_opinions(transaction: Transaction, why: str) -> int:
+    """Give opinions and complaints that came before the sites and venues they are about the ids of these.
+
+    Returns
+    -------
+    int
+        Rows that now name a site or a venue.
+    """
+    tables = {name: read_rows(transaction.register, name, connection=transaction.connection)
+              for name in ("decisions", "fees")}
+    left = {name: table[(_text(table, "ref") != "").to_numpy(bool) & table["venue_id"].isna().to_numpy(bool)]
+            for name, table in tables.items()}
+    left["decisions"] = left["decisions"][left["decisions"]["site_id"].isna()]
+    if not any(len(table) for table in left.values()):
+        return 0
+    meant = places_meant(transaction, {ref for table in left.values() for ref in table["ref"]})
+    number = 0
+    for name, table in left.items():
+        edits: dict[str, dict[str, Any]] = {}
+        for row_id, ref in zip(table.index, table["ref"], strict=True):
+            site, venue = meant[ref]
+            found = {"venue_id": venue, **({"site_id": site} if name == "decisions" else {})}
+            edits[str(row_id)] = {column: text for column, text in found.items() if text}
+        number += edit_rows(transaction, name, {row_id: edit for row_id, edit in edits.items() if edit}, why)
+    return number
 
 
 def import_opinions(transaction: Transaction, decisions: Decisions | pd.DataFrame, ledger: InputLedger | None = None,

@@ -145,11 +145,21 @@ def late_entries(register: Register, name: str) -> pd.DataFrame:
     """
     with reading(register) as connection:
         snapshot = _snapshot(register, name, connection)
-        events = read_events(register, table="sites", until=snapshot["day"].date(), with_void=True,
-                             connection=connection)
-        late = events[events["seq"] > snapshot["last_event"]]
+        day = snapshot["day"].date()
+        events = read_events(register, table="sites", until=day, with_void=True, connection=connection)
+        late = pd.concat([events, _completions(register, day, connection)])
+        late = late[late["seq"] > snapshot["last_event"]]
         again = _digest(state_on(register, name, connection=connection))
     return late.reset_index(drop=True) if again != snapshot["digest"] else late.iloc[:0].reset_index(drop=True)
+
+
+def _completions(register: Register, day: dt.date, connection: Connection) -> pd.DataFrame:
+    """Events dated after a day that tell of a completion up to it."""
+    meant = register_tables()["sites"].completion
+    if meant is None:
+        return read_events(register, table="sites", until=dt.date.min, connection=connection)
+    events = read_events(register, table="sites", field=meant.day, after=day, connection=connection)
+    return events[(events["new"] <= day.isoformat()).to_numpy(bool)]
 
 
 def snapshot_sentences(register: Register, names: Sequence[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from siteplan.report._sentences import (
     venue_sentences,
     works_sentences,
 )
-from siteplan.report._sites import NO_AREA
+from siteplan.report._sites import NO_PLACES
 from siteplan.report.facts import ReportFacts
 from siteplan.report.workbook import cut_off_note, report_sheets, told
 
@@ -42,9 +42,9 @@ ROW_NAMES: Mapping[str, tuple[str, ...]] = {
     "departments": ("name", "tasks_total", "tasks_done", "tasks_open", "tasks_late", "tasks_blocked", "rate", "missed",
                     "refusals", "light"),
     "counties": ("name", "sites", "on_air", "on_air_now", "building", "blocked", "tasks_total", "tasks_done",
-                 "tasks_overdue", "cases_opened_in_period", "light"),
+                 "tasks_late", "tasks_overdue", "cases_opened_in_period", "light"),
     "enterprises": ("name", "sites", "on_air", "on_air_now", "building", "blocked", "sites_late", "tasks_total",
-                    "tasks_done", "tasks_overdue", "light"),
+                    "tasks_done", "tasks_late", "tasks_overdue", "light"),
     "overdue": ("title", "organisation", "county", "due_on", "days_late", "status_zh", "reminders"),
     "blocked": ("what", "title", "organisation", "county", "since", "reason"),
     "refusals": ("name", "department", "town", "action_zh", "day", "why"),
@@ -69,10 +69,29 @@ def cell(text: Any, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[:longest - 1] + "…"
 
 
+TELLING: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "departments": (("tasks_total", "missed", "refusals"), "没有任务和事项"),
+    "enterprises": (("sites", "withdrawn", "tasks_total", "cases_opened_in_period", "cases_open"), "没有站址和任务"),
+    "scores": (("score",), "没有足够的数据,不评分"),
+}
+"""Tables of which documents list the rows that tell something: columns with any number, words for the others."""
+
+
+def telling_rows(facts: ReportFacts, key: str) -> tuple[pd.DataFrame, str]:
+    """Rows of a table that a document lists, and how many organisations it leaves out for telling nothing."""
+    table = facts.tables.get(key, pd.DataFrame())
+    if key not in TELLING or not len(table):
+        return table, ""
+    columns, words = TELLING[key]
+    numbers = table[list(columns)]
+    kept = (numbers.notna().any(axis=1) if key == "scores" else (numbers > 0).any(axis=1)).to_numpy(bool)
+    out = int((~kept).sum())
+    return table[kept], f"另有{out}个单位{words}" if out else ""
+
+
 def rows_of(facts: ReportFacts, key: str, most: int = MOST) -> list[dict[str, str]]:
     """Rows of a table as texts."""
-    table = facts.tables.get(key, pd.DataFrame())
-    return frame_rows(table.iloc[:most], key)
+    return frame_rows(telling_rows(facts, key)[0].iloc[:most], key)
 
 
 def frame_rows(table: pd.DataFrame, key: str, longest: Mapping[str, int] = MappingProxyType({}),
@@ -89,8 +108,10 @@ def frame_rows(table: pd.DataFrame, key: str, longest: Mapping[str, int] = Mappi
 
 def more_of(facts: ReportFacts, key: str, most: int = MOST) -> str:
     """How many rows are not listed."""
-    number = len(facts.tables.get(key, ()))
-    return f"共{number}项,列出前{most}项,其余见 half_year.xlsx“{report_sheets()[key].sheet}”" if number > most else ""
+    table, left_out = telling_rows(facts, key)
+    sheet = f"见 half_year.xlsx“{report_sheets()[key].sheet}”"
+    cut = f"共{len(table)}项,列出前{most}项,其余{sheet}" if len(table) > most else ""
+    return ";".join(text for text in (cut, f"{left_out},{sheet}" if left_out else "") if text)
 
 
 def common_facts(facts: ReportFacts, office: str, signed: dt.date | None = None) -> dict[str, Any]:
@@ -131,7 +152,7 @@ def town_facts(facts: ReportFacts, office: str) -> dict[str, Any]:
     towns = tables["towns"]
     shown = {column.name: column.kind for column in report_sheets()["towns"].columns}
     out = []
-    for row in towns[towns["name"] != NO_AREA].to_dict("records"):
+    for row in towns[~towns["name"].isin(NO_PLACES)].to_dict("records"):
         town: dict[str, Any] = {name: cell(told(row[name], kind)) for name, kind in shown.items() if name in row}
         town["light_reason"] = f"（{cell(town['light_reason'], 24)}）" if town.get("light_reason") else ""
         for name, (_, _, most) in parts.items():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from siteplan.register import word_of
 from siteplan.report._counting import text_of
-from siteplan.report._sites import NO_AREA, blocked_sites
+from siteplan.report._sites import NO_AREA, NO_PLACES, blocked_sites
 from siteplan.report.period import Period
 from siteplan.tables import read_table
 
@@ -71,8 +71,9 @@ def worst_rows(indicators: pd.DataFrame, counties: pd.DataFrame, towns: pd.DataF
                              f"{name}({'%,' if percent else ''}现状,预测)", word_of("indicators", "level", str(level)),
                              part["rule"].map(text_of), most))
     for level, table in (("县区", counties), ("镇街", towns)):
-        known = table[table["name"] != NO_AREA]
-        for column, title in (("tasks_overdue", "逾期任务(项)"), ("tasks_blocked", "受阻任务(项)"), ("sites_late", "逾期未开通站址(处)")):
+        known = table[~table["name"].isin(NO_PLACES)]
+        for column, title in (("tasks_overdue", "逾期任务合计(项)"), ("tasks_blocked", "受阻任务(项)"),
+                              ("sites_late", "逾期未开通站址(处)")):
             part = known[known[column] > 0].sort_values([column, "name"], ascending=[False, True])
             parts.append(_ranked(part["name"], part[column].astype("float64"), title, level,
                                  pd.Series("截止日在册数,多者在前", index=part.index), most))

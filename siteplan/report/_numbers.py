@@ -26,7 +26,7 @@ def report_numbers(tables: Mapping[str, pd.DataFrame], sites: pd.DataFrame, peri
         "tasks": len(tasks), **{name: int(status.get(name, 0)) for name in ("done", "open", "late", "blocked")},
         "overdue": int(tasks["is_overdue"].sum()), "done_in_period": int(tasks["done_in_period"].sum()),
         "due": int(due.sum()), "due_done": int((due & (tasks["status"] == "done")).sum()),
-        "sites": int(whole["sites"] - whole["withdrawn"]), **{f"sites_{state}": int(whole[state]) for state in STATES},
+        "sites": int(whole["sites"]), **{f"sites_{state}": int(whole[state]) for state in STATES},
         "on_air_now": int(whole["on_air_now"]), "sites_late": int(whole["sites_late"]),
         "capex_yuan": float(tables["investment"].iloc[0]["capex_yuan"]),
         "invested_yuan": float(tables["investment"].iloc[0]["invested_yuan"]),

@@ -8,8 +8,8 @@ from typing import Literal
 import pandas as pd
 
 from siteplan.register.duties import case_sums, case_table, lights, report_in_sums, task_sums, task_table
-from siteplan.report._counting import counts_by
-from siteplan.report._sites import NO_AREA, filled, state_counts
+from siteplan.report._counting import counts_by, texts_of
+from siteplan.report._sites import CITY_LEVEL, NO_AREA, filled, place_order, state_counts
 from siteplan.report._towns import name_of, town_keys
 from siteplan.report.period import Period
 
@@ -21,12 +21,20 @@ NOT_NAMED = "未注明"
 
 
 def placed(table: pd.DataFrame, organisations: pd.DataFrame) -> pd.DataFrame:
-    """Tasks with the county or town of who answers where the row names none: a county's task lies in the county."""
-    out = table
-    for kind in ("county", "town"):
-        own = out["organisation"].where(out["organisation"].isin(_names(organisations, (kind,))))
-        out = out.assign(**{kind: out[kind].where(out[kind].notna(), own)})
-    return out
+    """Tasks with the place of who answers where the row names none: a county's task lies in the county.
+
+    What departments and enterprises of the city lead, and lies in no county or town, is of the city (`CITY_LEVEL`).
+    """
+    kind = dict(zip(organisations["name"], organisations["kind"], strict=True))
+    home = dict(zip(organisations["name"], organisations["county"], strict=True))
+    lead = [(str(name), kind.get(name, "")) for name in texts_of(table["organisation"])]
+    towns = pd.Series([name if of == "town" else None for name, of in lead], index=table.index, dtype="object")
+    town = table["town"].astype("object").where(table["town"].notna(), towns)
+    counties = [name if of == "county" else home[name] if of == "town" else CITY_LEVEL if of and no_town else None
+                for (name, of), no_town in zip(lead, town.isna(), strict=True)]
+    county = table["county"].astype("object").where(
+        table["county"].notna(), pd.Series(counties, index=table.index, dtype="object"))
+    return table.assign(county=county, town=town)
 
 
 def task_rows(tasks: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -65,7 +73,7 @@ def county_rows(organisations: pd.DataFrame, tasks: pd.DataFrame, cases: pd.Data
     """Counties: tasks that lie in them, sites by state, cases, light."""
     parts = [_tasks(tasks, "county", period), state_counts(sites, "county"), _cases(cases, "county", period)]
     names = set(_names(organisations, ("county",))).union(*(part.index for part in parts)) - {""}
-    ordered = sorted(names, key=lambda name: (name == NO_AREA, name))
+    ordered = sorted(names, key=place_order)
     return _beside(ordered, parts, _by_name(lights(tasks, cases, period.last, "county")))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from siteplan.report._counting import day_text, text_of
-from siteplan.report._sites import NO_AREA
+from siteplan.report._sites import NO_PLACES
 from siteplan.report.facts import ReportFacts
 from siteplan.report.workbook import percent, told
 
@@ -135,9 +135,12 @@ def problem_sentences(facts: ReportFacts) -> list[str]:
         out.append(f"受阻{len(blocked)}项，原因：{told_reasons}。")
     if len(overdue):
         by = overdue["organisation"].value_counts()
-        out.append(f"逾期任务{len(overdue)}项，涉及" + names_of([f"{name}{number}项" for name, number in by.items()]) + "。")
+        held = int((overdue["status"] == "blocked").sum())
+        of_them = f"（含受阻{held}项）" if held else ""
+        out.append(f"逾期任务合计{len(overdue)}项{of_them}，涉及" + names_of(
+            [f"{name}{number}项" for name, number in by.items()]) + "。")
     for title, table in (("县区", facts.tables["counties"]), ("镇街", facts.tables["towns"])):
-        red = table[(table["light"] == "red") & (table["name"] != NO_AREA)]
+        red = table[(table["light"] == "red") & ~table["name"].isin(NO_PLACES)]
         if len(red):
             out.append(f"亮红灯的{title}：" + names_of([str(name) for name in red["name"]]) + "。")
     return out or ["没有逾期和受阻事项。"]

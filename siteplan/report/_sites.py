@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from siteplan.register import register_tables, word_of
@@ -16,6 +15,18 @@ STATUS = ("power_supply", "power_application", "land", "title", "environment")
 ALL_ZH = "全市"
 NO_AREA = "(未写)"
 """Stands for rows without a county or town, so that every site is counted somewhere."""
+CITY_LEVEL = "市级"
+"""Stands for the county of tasks that the city's own departments or the enterprises lead and that lie in no county."""
+NO_PLACES = (CITY_LEVEL, NO_AREA)
+
+
+def place_order(name: str) -> tuple[bool, bool, str]:
+    """Places by name, what is no place last.
+
+    >>> sorted(["(未写)", "西县", "市级", "东县"], key=place_order)
+    ['东县', '西县', '市级', '(未写)']
+    """
+    return name == NO_AREA, name == CITY_LEVEL, name
 
 
 def site_facts(sites: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -46,9 +57,9 @@ def filled(names: pd.Series) -> pd.Series:
 
 
 def state_counts(sites: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Sites of each state, on air in the period, late, by the names of a column."""
+    """Sites (without those withdrawn), those of each state, on air in the period, late, by the names of a column."""
     state = sites["state"].astype("object").to_numpy()
-    return counts_by(sites, by, {"sites": np.ones(len(sites)), **{code: state == code for code in STATES},
+    return counts_by(sites, by, {"sites": state != "withdrawn", **{code: state == code for code in STATES},
                                  "on_air_now": sites["is_now"], "sites_late": sites["is_late"]})
 
 
@@ -56,7 +67,7 @@ def library_rows(sites: pd.DataFrame) -> pd.DataFrame:
     """Sites by state: all, then each county."""
     whole = state_counts(sites.assign(whole=ALL_ZH), "whole")
     parts = state_counts(sites, "county")
-    names = [ALL_ZH, *sorted(parts.index, key=lambda name: (name == NO_AREA, name))]
+    names = [ALL_ZH, *sorted(parts.index, key=place_order)]
     return joined(names, pd.concat([whole, parts])).reset_index(names="area")
 
 
@@ -98,7 +109,7 @@ def investment_rows(sites: pd.DataFrame) -> pd.DataFrame:
     """Planned and spent money by county; the share only of sites with a planned sum."""
     there = sites[sites["state"] != "withdrawn"]
     rows = []
-    counties = sorted(there.groupby("county", sort=True), key=lambda item: item[0] == NO_AREA)
+    counties = sorted(there.groupby("county", sort=True), key=lambda item: place_order(item[0]))
     for name, part in [(ALL_ZH, there), *counties]:
         planned, spent = float(part["capex_yuan"].sum()), float(part["invested_yuan"].sum())
         rows.append({"area": name, "sites": len(part), "planned_sites": int(part["capex_yuan"].notna().sum()),
@@ -108,10 +119,10 @@ def investment_rows(sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def phase_rows(sites: pd.DataFrame) -> pd.DataFrame:
-    """Sites by year of the plan, from `register.phases.year_batches`."""
+    """Sites by year of the plan, from `register.phases.year_batches`; those withdrawn are told apart."""
     out = year_batches(sites)
-    counted = out["sites"] - out["withdrawn"]
-    out["on_air_share"] = out["on_air"] / counted.where(counted > 0)
+    out["sites"] -= out["withdrawn"]
+    out["on_air_share"] = out["on_air"] / out["sites"].where(out["sites"] > 0)
     words = ["未排期" if year == 0 else f"{int(year)}年" for year in out.index]
     return out.assign(phase=words).reset_index(drop=True)
 

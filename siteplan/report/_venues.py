@@ -40,7 +40,7 @@ def refusal_rows(decisions: pd.DataFrame, venues: pd.DataFrame, sites: pd.DataFr
         name: _looked_up(kept["place"], name, venues, sites) for name in ("name", "department", "county", "town")}
     organisation = kept["organisation"].astype("object")
     return pd.DataFrame({
-        "ref": kept["place"].astype("str"), "name": facts["name"],
+        "ref": kept["place"].astype("str"), "name": facts["name"].where(facts["name"].notna(), kept["place"]),
         "department": facts["department"].where(facts["department"].notna(), organisation),
         "county": facts["county"], "town": facts["town"], "action": kept["action"],
         "action_zh": words_of("decisions", "action", kept["action"]),

@@ -114,13 +114,12 @@ def _draw_sites(axes: Axes, sites: gpd.GeoDataFrame, mark: float) -> None:
         0.12, (_DENSE / len(sites)) ** 0.6))
     state = sites["state"].astype("object").to_numpy()
     x, y = sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy()
-    order = {"withdrawn": 10, "reserve": 11, "ready": 12, "approved": 13, "on_air": 14, "building": 15, "blocked": 16}
     for look in STATE_LOOKS:
         here = state == look.state
         if here.any():
             rim: dict[str, Any] = {} if look.mark == "x" else {"edgecolors": "white"}
             axes.scatter(x[here], y[here], s=size, marker=look.mark, c=look.colour, linewidths=0.35 * mark,
-                         zorder=order[look.state], clip_on=True, **rim)
+                         zorder=10 + look.rank, clip_on=True, **rim)
 
 
 def _name_areas(page: Page, axes: Axes, facts: ReportFacts, view: View, sites: gpd.GeoDataFrame) -> None:

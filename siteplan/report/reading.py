@@ -11,15 +11,8 @@ import pandas as pd
 import pyproj
 from sqlalchemy import Connection, func, select
 
-from siteplan.register import Register, read_events, read_rows, reading, register_tables, require_sealed
+from siteplan.register import Register, read_rows, reading, register_tables, require_sealed
 from siteplan.register.store import rows_on
-
-COMPLETIONS: Mapping[str, tuple[str, str, str]] = {
-    "tasks": ("done_on", "state", "done"), "cases": ("closed_on", "outcome", ""),
-    "sites": ("on_air_on", "state", "on_air"), "fees": ("resolved_on", "outcome", ""),
-}
-"""Day of completion, the field that is entered with it, its value (empty: as entered). A day up to the cut-off counts
-although it was entered later."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +97,8 @@ def _state(register: Register, connection: Connection, held: Mapping[str, pd.Dat
     entered: dict[str, dt.date] = {}
     entries = 0
     for name in names:
-        tables[name] = rows_on(register, name, held[name], as_of, connection)
-        if name in COMPLETIONS:
-            tables[name], number = _completed(register, connection, name, tables[name], held[name], as_of)
-            entries += number
+        tables[name], late = rows_on(register, name, held[name], as_of, connection)
+        entries += len(late)
         first = None if len(tables[name]) or not len(held[name]) else _first_day(register, connection, name)
         entered |= {} if first is None else {name: first}
     return RegisterState(
@@ -128,22 +119,3 @@ def last_event_of(register: Register, connection: Connection, as_of: dt.date) ->
     events = register.layout.events
     return int(connection.execute(
         select(func.coalesce(func.max(events.c.seq), 0)).where(events.c.day <= as_of)).scalar_one())
-
-
-def _completed(register: Register, connection: Connection, name: str, table: pd.DataFrame, held: pd.DataFrame,
-               as_of: dt.date) -> tuple[pd.DataFrame, int]:
-    """Rows with completions that were entered after the day but are dated up to it."""
-    day, field, value = COMPLETIONS[name]
-    later = read_events(register, table=name, field=day, after=as_of, connection=connection)
-    ids = sorted(set(later["row_id"]) & set(table.index))
-    if not ids:
-        return table, 0
-    now = held.loc[ids]
-    limit = pd.Timestamp(as_of)
-    meant = now.index[(now[day] <= limit).to_numpy() & ~(table.loc[now.index, day] <= limit).to_numpy()]
-    if not len(meant):
-        return table, 0
-    out = table.copy()
-    out.loc[meant, day] = now.loc[meant, day]
-    out.loc[meant, field] = value or now.loc[meant, field]
-    return out, len(meant)

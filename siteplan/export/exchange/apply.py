@@ -98,7 +98,7 @@ def _rows_taken(layers: PlanLayers, profile: Profile) -> gpd.GeoDataFrame:
 
 
 def _names(table: gpd.GeoDataFrame) -> list[str]:
-    return [str(name) for name in table.columns if name != table.geometry.name]
+    return [str(name) for name in table.columns if name != table.active_geometry_name]
 
 
 def _labels(table: gpd.GeoDataFrame, profile: Profile) -> NDArray[np.object_]:

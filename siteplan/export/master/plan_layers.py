@@ -85,7 +85,7 @@ def plain(table: gpd.GeoDataFrame, key: str = "") -> gpd.GeoDataFrame:
     {'n': 'float64', 'geometry': 'geometry'}
     """
     flat = table.reset_index() if table.index.name else table.reset_index(drop=True)
-    columns = {name: _plain_column(flat[name]) for name in flat.columns if name != flat.geometry.name}
+    columns = {name: _plain_column(flat[name]) for name in flat.columns if name != flat.active_geometry_name}
     out = gpd.GeoDataFrame(columns, geometry=flat.geometry.to_numpy(), crs=flat.crs, index=flat.index)
     return out.set_index(pd.Index(out.pop(key).fillna("").astype("str"), name=key)) if key else out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -89,8 +90,14 @@ def column_order(layer: str) -> list[str]:
 
 def empty_table(layer: str, crs: Any) -> gpd.GeoDataFrame:
     """A table without rows, with every column of the layer."""
+    return _empty(layer).set_crs(crs) if crs is not None else _empty(layer).copy()
+
+
+@cache
+def _empty(layer: str) -> gpd.GeoDataFrame:
+    """An empty table without CRS; to be copied."""
     columns = empty_columns(layer) | {name: pd.Series([], dtype=dtype) for name, dtype in kind_of(layer).added.items()}
     columns |= {INSIDE: pd.Series([], dtype="boolean")}
     frame = pd.DataFrame({name: columns[name] for name in column_order(layer)})
     frame.index = pd.Index([], dtype="str", name=layer_schema(layer).key)
-    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([], index=frame.index, crs=crs), crs=crs)
+    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([], index=frame.index))

@@ -37,7 +37,8 @@
 
   SP.Points = L.Layer.extend({
     /* source: SP.pointSource; options: pane, gather (bubbles where dense), shift, symbol(tier) -> {radius, draw(context)},
-       bubble {colour(tier), square}, label(i) -> text on the symbol, below(context, project, zoom) draws first */
+       bubble {colour(tier), square}, ranks [by tier: high ones lie on top], label(i) -> text on the symbol,
+       below(context, project, zoom) draws first */
     initialize: function (source, options) {
       L.setOptions(this, options);
       this._source = source;
@@ -299,10 +300,12 @@
       context.fillStyle = this.options.ink(tier);
       context.fillText(this.options.label(i), x, y + 0.5);
     },
+    /* those of low tiers, or of high ranks where the layer has ranks, lie on top */
     _drawSymbols: function (context, scale, from, ratio) {
       var source = this._source,
-        layer = this,
-        pad = 16 / scale;
+        ranks = this.options.ranks,
+        pad = 16 / scale,
+        seen = [];
       context.textAlign = "center";
       context.textBaseline = "middle";
       source.visit(
@@ -311,16 +314,24 @@
         (from.x + this._size.x) / scale + pad,
         (from.y + this._size.y) / scale + pad,
         function (i) {
-          layer._drawSymbol(
-            context,
-            source.x[i] * scale - from.x,
-            source.y[i] * scale - from.y,
-            source.tier[i],
-            i,
-            ratio
-          );
+          seen.push(i);
         }
       );
+      seen.sort(function (a, b) {
+        var one = source.tier[a],
+          other = source.tier[b];
+        return (ranks ? ranks[one] - ranks[other] : other - one) || a - b;
+      });
+      seen.forEach(function (i) {
+        this._drawSymbol(
+          context,
+          source.x[i] * scale - from.x,
+          source.y[i] * scale - from.y,
+          source.tier[i],
+          i,
+          ratio
+        );
+      }, this);
     },
     _drawMark: function (context, scale, from) {
       var x = this._source.x[this._marked] * scale - from.x,

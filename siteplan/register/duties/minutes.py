@@ -227,9 +227,13 @@ def work_plan_rows(rows: Iterable[Values], year: int, issued_on: dt.date) -> lis
 
 
 def without_work_plan(tasks: pd.DataFrame, organisations: pd.DataFrame, year: int) -> tuple[str, ...]:
-    """Members of the working group that have no plan of work for a year; departments where no member is marked."""
+    """Members of the working group that have no plan of work for a year; departments where no member is marked.
+
+    The leading group and the office collect plans and hand in none.
+    """
     plans = tasks[(texts(tasks, "kind") == "work_plan").to_numpy(bool)]
     there = set(texts(plans, "organisation")[(days(plans, "due_on").dt.year == year).to_numpy(bool)])
-    members: Sequence[str] = texts(organisations, "name")[flags(organisations, "in_group")].tolist()
+    collects = texts(organisations, "kind").isin(["group", "office"])
+    members: Sequence[str] = texts(organisations, "name")[flags(organisations, "in_group") & ~collects].tolist()
     members = members or texts(organisations, "name")[texts(organisations, "kind") == "department"].tolist()
     return tuple(name for name in members if name not in there)

@@ -73,9 +73,14 @@ def layout_of(srid: int, schema: str | None = None, version: int | None = None) 
     Index("events_by_day", events.c.day)
     given = events.c.voids.is_not(None)
     Index("events_voided", events.c.voids, sqlite_where=given, postgresql_where=given)
-    meta = Table("register_meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
+    meta = meta_table(metadata)
     counters = Table("register_counters", metadata, Column("prefix", Text, primary_key=True), Column("last", _WHOLE))
     return Layout(metadata, tables, events, meta, counters)
+
+
+def meta_table(metadata: MetaData) -> Table:
+    """``register_meta``: what a register says of itself, the same in every version."""
+    return Table("register_meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
 
 
 def column_of(field: RegisterField) -> Column[Any]:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, inspect, select, text
 
 from siteplan.errors import RegisterError
 from siteplan.register.dictionary import layout_version
 from siteplan.register.store.connect import Place, writing_connection
-from siteplan.register.store.layout import Layout, keep_fact, layout_of, list_in_geopackage
+from siteplan.register.store.layout import Layout, keep_fact, layout_of, list_in_geopackage, meta_table
 from siteplan.register.store.opening import LAST_EVENT, column_names, put_new, utc_text
 from siteplan.register.store.seals import seal_of_event
 from siteplan.register.store.transaction import EVENT_COLUMNS
@@ -56,7 +56,7 @@ def migrate(place: Place, engine: Engine, srid: int, version: int, at: dt.dateti
     made: list[Path] = []
     try:
         with writing_connection(engine, place.shown, place.schema) as connection:
-            meta = layout_of(srid, place.schema, version).meta
+            meta = meta_table(MetaData(schema=place.schema))
             found = connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar()
             version = int(str(found))
             if version >= layout_version():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyproj
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, func, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from siteplan.crs import require_projected
@@ -21,7 +21,7 @@ from siteplan.errors import CrsError, Problem, RegisterError
 from siteplan.register.dictionary import layout_version
 from siteplan.register.store.connect import WAIT_S, Place, engine_of, place_of, reading_connection, writing_connection
 from siteplan.register.store.faults import damaged, with_rescue
-from siteplan.register.store.layout import Layout, keep_fact, layout_of, list_in_geopackage, make_geopackage
+from siteplan.register.store.layout import Layout, keep_fact, layout_of, list_in_geopackage, make_geopackage, meta_table
 
 LAST_EVENT = "last_event"
 """Key of ``register_meta``: number of the last event."""
@@ -262,13 +262,13 @@ def _check_length(place: Place, connection: Connection) -> None:
 
 def _facts(place: Place, engine: Engine) -> dict[str, str]:
     """What ``register_meta`` says."""
-    layout = layout_of(0, place.schema)
+    meta = meta_table(MetaData(schema=place.schema))
     with reading_connection(engine, place.shown) as connection:
         if not inspect(connection).has_table("register_meta", schema=place.schema):
             raise RegisterError(f"{place.shown} 不是储备库:", [Problem(
                 "register", place.shown, "", "", "没有储备库的表", "核对路径;新建用 siteplan register init")])
         _check_length(place, connection)
-        lines = connection.execute(select(layout.meta.c.key, layout.meta.c.value))
+        lines = connection.execute(select(meta.c.key, meta.c.value))
         facts = {str(key): str(value) for key, value in lines}
     lacking = [key for key in ("city", "crs", "version") if key not in facts]
     if lacking or not re.fullmatch(r"[1-9]\d{0,5}", facts["version"]) or not is_crs(facts["crs"]):

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from sqlalchemy import Connection
 
-from siteplan.errors import Problem, RegisterError
-from siteplan.register.dictionary import RegisterField, RegisterTable, register_tables
-from siteplan.register.store.cells import DAY_LETTERS, day_of_cell, fetch, id_list, raw_rows
+from siteplan.register.dictionary import RegisterTable, register_tables
+from siteplan.register.store.cells import fetch, raw_rows
+from siteplan.register.store.columns import COLUMNS
 from siteplan.register.store.opening import Register, reading
 from siteplan.register.store.shapes import shapes_of
-from siteplan.register.store.transaction import CREATED, EVENT_COLUMNS
-from siteplan.register.store.values import value_of
+from siteplan.register.store.standing import Standing, standing_on
+from siteplan.register.store.transaction import EVENT_COLUMNS
 
 
 def read_rows(register: Register, table: str, as_of: dt.date | None = None, *, connection: Connection | None = None,
@@ -33,7 +31,7 @@ def read_rows(register: Register, table: str, as_of: dt.date | None = None, *, c
         Name of the table, such as ``sites``.
     as_of : date, optional
         The table as it stood at the end of that day: what was dated later is undone. What was entered later but dated
-        up to that day counts.
+        up to that day counts, and so does a completion (``completion`` of the dictionary) whose own day is not later.
     connection : Connection, optional
         Of :func:`reading` or of a transaction, so that several tables are of one state.
     technical : bool
@@ -62,13 +60,13 @@ def read_rows(register: Register, table: str, as_of: dt.date | None = None, *, c
     cells = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]
     out = _frame(spec, names, cells, connection.dialect.name)
     if as_of is not None:
-        out = _undone(register, spec, out, as_of, connection, wanted)
+        out = standing_on(register, spec, out, as_of, connection, wanted).rows
     if not technical:
         out = out.drop(columns=["revision", "seal"])
     return gpd.GeoDataFrame(out, geometry="geometry", crs=register.crs) if spec.geometry else out
 
 
-def rows_on(register: Register, table: str, rows: pd.DataFrame, as_of: dt.date, connection: Connection) -> pd.DataFrame:
+def rows_on(register: Register, table: str, rows: pd.DataFrame, as_of: dt.date, connection: Connection) -> Standing:
     """A whole table that :func:`read_rows` gave without a day, as it stood at the end of a day: read once for all.
 
     Parameters
@@ -82,12 +80,12 @@ def rows_on(register: Register, table: str, rows: pd.DataFrame, as_of: dt.date, 
 
     Returns
     -------
-    DataFrame or GeoDataFrame
-        As ``read_rows`` with the day gives it.
+    Standing
+        ``rows`` as ``read_rows`` with the day gives them, and which completions were entered ``late``.
     """
     spec = register_tables()[table]
-    out = _undone(register, spec, pd.DataFrame(rows), as_of, connection, None)
-    return gpd.GeoDataFrame(out, geometry="geometry", crs=register.crs) if spec.geometry else out
+    out, late = standing_on(register, spec, pd.DataFrame(rows), as_of, connection)
+    return Standing(gpd.GeoDataFrame(out, geometry="geometry", crs=register.crs) if spec.geometry else out, late)
 
 
 def _frame(spec: RegisterTable, names: Sequence[str], cells: Sequence[list[Any]], dialect: str) -> pd.DataFrame:
@@ -98,105 +96,9 @@ def _frame(spec: RegisterTable, names: Sequence[str], cells: Sequence[list[Any]]
             columns[name] = shapes_of(column, dialect)
         elif name != "id":
             kind = "int" if name == "revision" else "text" if name == "seal" else spec.fields[name].spec.type
-            columns[name] = _COLUMNS[kind](column)
+            columns[name] = COLUMNS[kind](column)
     out = pd.DataFrame(columns, index=keys)
     return out if out.index.is_unique else out[~out.index.duplicated()]
-
-
-_TEXT = {str, type(None)}
-
-
-def _texts(cells: list[Any]) -> Any:
-    """One column in its dtype; a cell that another program filled with something else is nothing here."""
-    if not set(map(type, cells)) <= _TEXT:
-        cells = [cell if isinstance(cell, str) else None for cell in cells]
-    return pd.array(pa.array(cells, type=pa.large_string()), dtype="str")
-
-
-def _numbers(cells: list[Any]) -> Any:
-    try:
-        out = np.array(cells, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError, OverflowError):
-        out = np.array([cell if isinstance(cell, int | float) and abs(cell) < np.finfo(float).max else np.nan
-                        for cell in cells], dtype=np.float64)
-    return np.where(np.isfinite(out), out, np.nan)
-
-
-def _truths(cells: list[Any]) -> Any:
-    return pd.array([bool(cell) if isinstance(cell, int) and cell in (0, 1) else None for cell in cells],
-                    dtype="boolean")
-
-
-def _days(cells: list[Any]) -> Any:
-    texts = [cell if cell is None or (isinstance(cell, str) and len(cell) == DAY_LETTERS) else
-             None if (day := day_of_cell(cell)) is None else day.isoformat() for cell in cells]
-    try:
-        return np.array(texts, dtype="datetime64[D]").astype("datetime64[us]")
-    except ValueError:
-        return pd.to_datetime(pd.Series(texts, dtype="object"), errors="coerce", format="%Y-%m-%d").to_numpy(
-            "datetime64[us]")
-
-
-_COLUMNS: Mapping[str, Callable[[list[Any]], Any]] = {
-    "text": _texts, "int": _numbers, "float": _numbers, "bool": _truths, "date": _days}
-
-
-def _undone(register: Register, spec: RegisterTable, table: pd.DataFrame, as_of: dt.date, connection: Connection,
-            ids: set[str] | None) -> pd.DataFrame:
-    """The table without what is dated later than a day."""
-    first: dict[tuple[str, str], str | None] = {}
-    born: set[str] = set()
-    for row_id, name, old in _later(register, spec, as_of, connection, ids):
-        if name == CREATED:
-            born.add(row_id)
-        else:
-            first.setdefault((row_id, name), old)
-    out = table[~table.index.isin(born)].copy() if born else table
-    if not first or not len(out):
-        return out
-    by_field: dict[str, dict[str, str | None]] = {}
-    for (row_id, name), old in first.items():
-        by_field.setdefault(name, {})[row_id] = old
-    for name, olds in by_field.items():
-        if name not in out:
-            continue
-        where = out.index.get_indexer(pd.Index(list(olds), dtype="str"))
-        values = [_old_value(register, spec.fields.get(name), row_id, old) for row_id, old in olds.items()]
-        column = list(out[name].to_numpy(object))
-        for place, value in zip(where, values, strict=True):
-            if place >= 0:
-                column[place] = value
-        if name == "geometry":
-            shapes = np.empty(len(column), dtype=object)
-            shapes[:] = column
-            out = out.assign(geometry=shapes)
-        else:
-            cells = [None if cell is pd.NA or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell))
-                     else cell.date() if isinstance(cell, dt.datetime) else cell for cell in column]
-            out = out.assign(**{name: _COLUMNS[spec.fields[name].spec.type](cells)})
-    return out
-
-
-def _later(register: Register, spec: RegisterTable, as_of: dt.date, connection: Connection, ids: set[str] | None,
-           ) -> list[Sequence[Any]]:
-    """Row, field and old value of what is dated later than a day, in the order in which it was entered."""
-    lite = connection.dialect.name == "sqlite"
-    events, mark = connection.dialect.identifier_preparer.format_table(register.layout.events), "?" if lite else "%s"
-    words, taken = ("", ()) if ids is None else id_list(connection, ids)
-    return raw_rows(
-        connection, f"SELECT row_id, field, old FROM {events} WHERE kind = {mark} AND day > {mark}"
-        f"{f' AND row_id {words}' if words else ''} "
-        f"AND seq NOT IN (SELECT voids FROM {events} WHERE voids IS NOT NULL) ORDER BY seq",
-        (spec.name, as_of.isoformat() if lite else as_of, *taken))
-
-
-def _old_value(register: Register, field: RegisterField | None, row_id: str, text: str | None) -> Any:
-    try:
-        return value_of(field, text)
-    except ValueError:
-        raise RegisterError(f"储备库 {register.shown} 的变更记录被其他程序改动过:", [Problem(
-            "events", register.shown, row_id, field.name if field else "geometry", f"原值“{text}”不可读",
-            "运行 siteplan register check 查看,用备份替换")]) from None
 
 
 def read_events(register: Register, *, table: str = "", row_id: str = "", field: str = "", after: dt.date | None = None,
@@ -253,5 +155,5 @@ def _event_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.Data
         elif name == "voids":
             columns[name] = np.array(cells[name], dtype=object)
         else:
-            columns[name] = _days(cells[name]) if name == "day" else _texts(cells[name])
+            columns[name] = COLUMNS["date" if name == "day" else "text"](cells[name])
     return pd.DataFrame(columns)

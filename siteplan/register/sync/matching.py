@@ -15,6 +15,8 @@ from siteplan.register.sync.record import place_setting
 from siteplan.tables import read_table
 
 HOW_ZH = {"id": "编号相同", "former": "曾用编号相同", "venue": "场所相同", "place": "位置相同"}
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Numbers of rows of a plan and of the register that belong together."""
 _BUILT_ON = ("share", "reuse")
 """What is built on a site that is on air already is another site of the register."""
 
@@ -75,8 +77,9 @@ def match_sites(plan: pd.DataFrame, held: pd.DataFrame) -> SiteMatches:
     ['ZZ000001', 'place']
     """
     work = _Matching(plan.sort_index(), held.sort_index())
-    work.by_id("id", *_same_ids(work.plan.index, work.held["study_id"]))
-    work.by_id("former", *_same_ids(work.plan.index, work.held["former_ids"].str.split("|").explode()))
+    former = _same_ids(work.plan.index, work.held["former_ids"].str.split("|").explode())
+    work.by_id("id", *_same_ids(work.plan.index, work.held["study_id"]), former)
+    work.by_id("former", *former)
     work.by_venue()
     work.by_place(place_setting("same_place_m"))
     return SiteMatches(work.pairs().reindex(plan.index), work.distrusted())
@@ -116,13 +119,13 @@ class _Matching:
             if self.partner[row] < 0 and not self.taken[other]:
                 self.partner[row], self.how[row], self.taken[other] = other, how, True
 
-    def by_id(self, how: str, rows: np.ndarray, others: np.ndarray) -> None:
+    def by_id(self, how: str, rows: np.ndarray, others: np.ndarray, former: Pairs | None = None) -> None:
         """Pairs with the same id, unless place and name both say that it is another site."""
         free = (self.partner[rows] < 0) & ~self.taken[others]
         rows, others = rows[free], others[free]
         away = self.distance(rows, others)
-        names = _plain(self.plan["name"]), _plain(self.held["name"])
-        strange = strange_pairs(rows, others, (self.here, self.there), *names)
+        ours, known = _plain(self.plan["name"]), _plain(self.held["name"])
+        strange = strange_pairs(rows, others, (self.here, self.there), ours, known, former)
         self.apart += [(str(self.plan.index[row]), str(self.held.index[other]), float(metres))
                        for row, other, metres in zip(rows[strange], others[strange], away[strange], strict=True)]
         self.accept(rows[~strange], others[~strange], how)
@@ -174,11 +177,12 @@ class _Matching:
 
 
 def strange_pairs(rows: np.ndarray, others: np.ndarray, places: tuple[np.ndarray, np.ndarray], mine: np.ndarray,
-                  theirs: np.ndarray) -> np.ndarray:
+                  theirs: np.ndarray, former: Pairs | None = None) -> np.ndarray:
     """Pairs with the same id that are not the same: place and name both speak against it.
 
     They are named otherwise and lie ``id_trust_m`` apart; less is enough where one of them has its name and, within
     ``same_place_m``, its place in another row, and neither belongs to the partner of its id: a list was numbered anew.
+    Of several rows of one name and place, that of a former id is meant.
 
     >>> spots = np.array([[0.0, 0.0], [300.0, 0.0]])
     >>> old, new = np.array(["甲", "乙"], dtype=object), np.array(["乙", "甲"], dtype=object)
@@ -196,14 +200,22 @@ def strange_pairs(rows: np.ndarray, others: np.ndarray, places: tuple[np.ndarray
         Coordinates of the plan and of the register.
     mine, theirs : array of str
         Names of the plan and of the register, plain.
+    former : (array of int, array of int), optional
+        Rows of the plan and of the register that had the same id once.
     """
     here, there = places
     near_m = place_setting("same_place_m")
-    away = np.hypot(*(here[rows] - there[others]).T) if len(rows) else np.zeros(0)
-    odd = (mine[rows] != theirs[others]) & (away > near_m)
+
+    def is_odd(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        away = np.hypot(*(here[one] - there[other]).T) if len(one) else np.zeros(0)
+        return (mine[one] != theirs[other]) & (away > near_m), away
+    odd, away = is_odd(rows, others)
     twins = _twins((here, mine), (there, theirs), near_m) if odd.any() else []
     sure = set(rows[~odd].tolist()), set(others[~odd].tolist())
-    told = [(row, other) for row, other in twins if row not in sure[0] and other not in sure[1]]
+    once = np.column_stack(former)[~is_odd(*former)[0]].tolist() if former is not None and twins else []
+    own, owner = dict(once), {other: row for row, other in once}
+    told = [(row, other) for row, other in twins if row not in sure[0] and other not in sure[1]
+            and own.get(row, other) == other and owner.get(other, row) == row]
     is_twin = np.isin(rows, [row for row, _ in told]) | np.isin(others, [other for _, other in told])
     return np.asarray(odd & ((away > place_setting("id_trust_m")) | is_twin), dtype=bool)
 

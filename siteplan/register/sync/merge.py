@@ -13,6 +13,7 @@ import pandas as pd
 
 from siteplan.errors import Problem
 from siteplan.register.dictionary import register_tables
+from siteplan.register.opinions import link_opinions
 from siteplan.register.store import (
     Register,
     Stamp,
@@ -279,6 +280,9 @@ def _written(transaction: Transaction, record: PlanRecord, found: _Found) -> Syn
         for study_id, shape in found.links.added.items()], why)
     rows = record.indicators[[*INDICATOR_FIELDS]].to_dict("records")
     add_rows(transaction, "indicators", [{**entry, "plan_id": plan_id, "day": record.day} for entry in rows], why)
+    linked = link_opinions(transaction, why)
+    if linked:
+        found.sites.told.append(f"先前登记的意见和收费投诉 {linked} 条,按编号对上了站址或场所")
     raise_problems(transaction, _REFUSED)
     return _result(record, plan_id, found, site_ids)
 

@@ -12,7 +12,8 @@ HELD_COLUMNS = ("table", "id", "name", "field", "field_zh", "kept", "planned", "
 _TABLES: Mapping[str, str] = {
     "added": "新增", "kept": "保留", "moved": "位置不同", "taken_up": "重新列入", "dropped": "未再列入",
     "committed": "已落实而新方案未列入", "withdrawn": "已撤销而新方案又列入"}
-_SHOWN = 5
+SHOWN = 5
+"""Sites that a sentence names."""
 
 
 def no_rows(*more: str) -> pd.DataFrame:
@@ -96,6 +97,6 @@ class SyncResult:
 
 def _named(table: pd.DataFrame) -> str:
     """Some sites by name and id, and how many more."""
-    some = table.head(_SHOWN)
+    some = table.head(SHOWN)
     told = "、".join(f"{name}({key})" for key, name in zip(some.index, some["name"], strict=True))
-    return f"{told} 等" if len(table) > _SHOWN else told
+    return f"{told} 等" if len(table) > SHOWN else told

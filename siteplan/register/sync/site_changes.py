@@ -13,7 +13,7 @@ from siteplan.register.sync.cells import joined_ids, shown, zh_of
 from siteplan.register.sync.matching import HOW_ZH, SiteMatches
 from siteplan.register.sync.office import OfficeValues
 from siteplan.register.sync.record import TypedTable, place_setting
-from siteplan.register.sync.result import COLUMNS, no_rows
+from siteplan.register.sync.result import COLUMNS, SHOWN, no_rows
 
 FACTS = ("name", "kind", "build", "mount", "antenna_height_m", "azimuths", "networks", "bands", "station_count",
          "venue_id", "venue_class", "owner", "department", "is_free", "is_public", "county", "town", "address",
@@ -47,6 +47,8 @@ class SiteChanges:
         Study id -> register id of matched sites.
     out, stay : set of str
         Register ids of sites that the plan does not list: dropped, and committed ones.
+    years : list of str
+        Sites that the office gave a year which the plan's new year replaces.
     told : list of str
     """
 
@@ -57,6 +59,7 @@ class SiteChanges:
     rows: dict[str, str] = field(default_factory=dict)
     out: set[str] = field(default_factory=set)
     stay: set[str] = field(default_factory=set)
+    years: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
 
@@ -101,6 +104,9 @@ def site_changes(plan: TypedTable, venue_rows: Mapping[str, str], held: TypedTab
     _unlisted(out, held, cells, set(plan.ids))
     out.tables |= {"kept": _table(lists["kept"], "how", "distance_m"), "moved": _table(lists["moved"], "distance_m"),
                    "taken_up": _table(lists["taken_up"]), "withdrawn": _table(lists["withdrawn"])}
+    if out.years:
+        more = " 等" if len(out.years) > SHOWN else ""
+        out.told.append(f"{len(out.years)} 处站址的计划年度先前由办公室调整过,现按新方案:{'、'.join(out.years[:SHOWN])}{more}")
     names = dict(zip(held.ids, cells["name"], strict=True))
     out.told += [f"站址 {row.study_id} 与储备库 {row.row_id}({names[row.row_id]})编号相同,但相距 {row.distance_m:.0f} 米且名称不同,"
                  f"按两处站址处理" for row in matches.distrusted.itertuples()]
@@ -203,6 +209,8 @@ def _years(out: SiteChanges, pair: _Pair, firm: bool) -> dict[str, Any]:
         edit["first_year"] = year
     if now["phase_year"] is None or (not firm and now["phase_year"] != year):
         edit["phase_year"] = year
+        if now["phase_year"] not in (None, now["plan_year"]):
+            out.years.append(f"{now['name']}({pair.row_id},{now['phase_year']}→{year})")
     elif firm and now["phase_year"] != year:
         out.held.append(("sites", pair.row_id, now["name"] or "", "phase_year", "计划年度", str(now["phase_year"]),
                          str(year), _COMMITTED_WHY))

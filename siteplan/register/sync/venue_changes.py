@@ -126,8 +126,8 @@ def _by_id(plan: TypedTable, held: TypedTable, cells: dict[str, list[Any]]) -> d
     rows = {text: number for number, text in enumerate(cells["study_id"]) if text is not None}
     pairs = [(number, rows[study_id]) for number, study_id in enumerate(plan.ids) if study_id in rows]
     mine, theirs = (np.array(numbers, dtype=int) for numbers in (zip(*pairs, strict=True) if pairs else ((), ())))
-    names = (np.array([_plain(name) for name in column["name"]], dtype=object) for column in (plan.cells, cells))
-    strange = strange_pairs(mine, theirs, (xy_of(plan.shapes), xy_of(held.shapes)), *names)
+    ours, known = (np.array([_plain(name) for name in column["name"]], dtype=object) for column in (plan.cells, cells))
+    strange = strange_pairs(mine, theirs, (xy_of(plan.shapes), xy_of(held.shapes)), ours, known)
     return {plan.ids[number]: row for (number, row), bad in zip(pairs, strange, strict=True) if not bad}
 
 

@@ -51,7 +51,7 @@ def fields_of(layer: OutLayer) -> Iterator[tuple[ProfileField, str, pd.Series]]:
     ExportError
         The table does not have the columns of its profile.
     """
-    names = [str(name) for name in layer.table.columns if name != layer.table.geometry.name]
+    names = [str(name) for name in layer.table.columns if name != layer.table.active_geometry_name]
     if len(names) != len(layer.profile.fields):
         raise ExportError(f"图层 {layer.name} 有 {len(names)} 个字段,"
                           f"导出方案 {layer.profile.id} 规定 {len(layer.profile.fields)} 个")

@@ -108,6 +108,9 @@
         {
           pane: "sp-sites",
           gather: true,
+          ranks: states.map(function (state) {
+            return state.rank;
+          }),
           symbol: function (state) {
             return {
               radius: 8,
