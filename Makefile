@@ -23,7 +23,8 @@ help: ## this list
 demo: $(STAMP) ## set up, then plan the sample city into build/demo
 	$(BIN)/siteplan demo
 
-test: lint pytest ## set up, then every check: ruff, mypy, import contracts, tests, doctests, notebooks
+test: $(STAMP) ## set up, then every check: ruff, mypy, import contracts, tests, doctests, notebooks
+	@$(MAKE) --no-print-directory -j2 lint pytest
 
 setup: $(STAMP) ## make .venv with the locked packages (the other commands do so too)
 
@@ -46,7 +47,7 @@ bench: $(STAMP) ## benchmarks, timed
 	$(BIN)/pytest -q benchmarks -o python_files='test_*.py bench_*.py'
 
 cities: $(STAMP) ## plan every city, the real ones of ../shared too, and recount each number of their plans
-	SITEPLAN_CITIES=1 $(BIN)/pytest -q -rs tests/test_end_to_end.py
+	SITEPLAN_CITIES=1 $(BIN)/pytest -q -rs tests/test_end_to_end.py tests/test_real_traps.py
 
 story: $(STAMP) ## tell the three years of the sample city, and check what it wrote
 	SITEPLAN_STORY=1 $(BIN)/pytest -q -rs tests/test_three_years.py

@@ -20,7 +20,7 @@ from siteplan.export.exchange.compare import differences
 from siteplan.export.exchange.formats.registry import Format
 
 each_format = pytest.mark.parametrize("form", bundle.FORMATS.values(), ids=bundle.FORMATS)
-TRIALS = {"dxf": 60, "gdb": 100}
+TRIALS = {"dxf": 40, "gdb": 50}
 """A drawing takes 20 ms to read, a File GDB is 40 files."""
 
 
@@ -31,7 +31,7 @@ def test_flipped_bytes_are_a_difference_or_told(form: Format) -> None:
     with tempfile.TemporaryDirectory() as name:
         form.write([layer], Path(name))
         paths = sorted(path for path in Path(name).rglob("*") if path.is_file())
-        for _ in range(TRIALS.get(form.id, 200)):
+        for _ in range(TRIALS.get(form.id, 100)):
             path = chance.choice(paths)
             before = path.read_bytes()
             if not before:

@@ -166,7 +166,11 @@ MAPS = {
 }
 
 
-@pytest.mark.parametrize("name", MAPS)
+FEW = ("even chances", "nearly sure", "slope", "checks")
+
+
+@pytest.mark.hypothesis
+@pytest.mark.parametrize("name", MAPS if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else FEW)
 def test_drawn_fields_give_the_stated_probabilities(drawn: tuple[Sequence[ErrorComponent], int, np.ndarray],
                                                     name: str) -> None:
     components, widest, fields = drawn
