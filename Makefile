@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
-WORKERS ?= 2
+WORKERS ?= 3
+SAMPLE := build/sample_run
 CASES ?= 2000
 LOCK_FLAGS := --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
 
@@ -15,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest setup bench fuzz browser cities story postgis lock clean
+.PHONY: help demo test lint pytest sample setup bench fuzz browser cities story postgis lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +25,10 @@ demo: $(STAMP) ## set up, then plan the sample city into build/demo
 	$(BIN)/siteplan demo
 
 test: $(STAMP) ## set up, then every check: ruff, mypy, import contracts, tests, doctests, notebooks
-	@$(MAKE) --no-print-directory -j2 lint pytest
+	@rm -rf $(SAMPLE) && mkdir -p $(SAMPLE)
+	@$(MAKE) --no-print-directory -j2 lint sample
+	@SITEPLAN_SAMPLE_RUN=$(SAMPLE) $(MAKE) --no-print-directory pytest
+	@rm -rf $(SAMPLE)
 
 setup: $(STAMP) ## make .venv with the locked packages (the other commands do so too)
 
@@ -35,6 +39,9 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 
 pytest: $(STAMP)
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+
+sample: $(STAMP)  # one plan of the sample city for all tests; the kernels are compiled on the way, once
+	@$(BIN)/python -m tests.sample_run $(SAMPLE)
 
 fuzz: $(STAMP) ## damaged files through the layer readers (CASES=20000 for more), more examples of the property tests
 	$(BIN)/python -m tests.fuzz.run --cases $(CASES) --workers $(WORKERS)

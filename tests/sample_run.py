@@ -1,10 +1,14 @@
-"""The plan of the sample city, run once for all workers of the tests and kept as a file."""
+"""The plan of the sample city, run once for all workers of the tests and kept as a file.
+
+``python -m tests.sample_run FOLDER`` makes it beforehand.
+"""
 
 from __future__ import annotations
 
 import copyreg
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +40,10 @@ copyreg.pickle(MappingProxyType, lambda held: (shown_only, (dict(held),)))
 
 
 def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
-    """A folder that every worker of this test run sees."""
+    """A folder that every worker of this test run sees; that of `make test`, which has run it already."""
+    given = os.environ.get("SITEPLAN_SAMPLE_RUN")
+    if given:
+        return Path(given).resolve()
     own = factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -87,3 +94,9 @@ def serve_sample_run(path: Path) -> None:
                 return kept[0].plan
         return inner(study, *args, **more)
     sp.run = run
+
+
+if __name__ == "__main__":
+    from tests import sample_run  # what is kept is read by that name
+
+    sample_run.sample_run_file(Path(sys.argv[1]))

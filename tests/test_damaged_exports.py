@@ -20,7 +20,7 @@ from siteplan.export.exchange.compare import differences
 from siteplan.export.exchange.formats.registry import Format
 
 each_format = pytest.mark.parametrize("form", bundle.FORMATS.values(), ids=bundle.FORMATS)
-TRIALS = {"dxf": 40, "gdb": 50}
+TRIALS = {"dxf": 60, "gdb": 100}
 """A drawing takes 20 ms to read, a File GDB is 40 files."""
 
 
