@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
-WORKERS ?= 3
+WORKERS ?= 2
 SAMPLE := build/sample_run
 CASES ?= 2000
 LOCK_FLAGS := --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --quiet
@@ -48,13 +48,13 @@ fuzz: $(STAMP) ## damaged files through the layer readers (CASES=20000 for more)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -m hypothesis tests
 
 browser: $(STAMP) ## map pages in a headless Chromium
-	$(BIN)/pytest -q -m browser -rs tests
+	SITEPLAN_BROWSER=1 $(BIN)/pytest -q -m browser -rs tests
 
 bench: $(STAMP) ## benchmarks, timed
 	$(BIN)/pytest -q benchmarks -o python_files='test_*.py bench_*.py'
 
 cities: $(STAMP) ## plan every city, the real ones of ../shared too, and recount each number of their plans
-	SITEPLAN_CITIES=1 $(BIN)/pytest -q -rs tests/test_end_to_end.py tests/test_real_traps.py
+	SITEPLAN_CITIES=1 $(BIN)/pytest -q -rs tests/test_end_to_end.py tests/test_real_traps.py tests/test_xikou.py
 
 story: $(STAMP) ## tell the three years of the sample city, and check what it wrote
 	SITEPLAN_STORY=1 $(BIN)/pytest -q -rs tests/test_three_years.py

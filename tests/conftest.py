@@ -22,7 +22,7 @@ CRS = "EPSG:4547"
 X0, Y0 = 437_000.0, 2_491_000.0
 SIZE_M = 1000.0
 
-settings.register_profile("default", max_examples=25, deadline=None,
+settings.register_profile("default", max_examples=20, deadline=None,
                           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 settings.register_profile("fuzz", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

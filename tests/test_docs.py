@@ -239,6 +239,7 @@ def test_commands_on_a_finished_plan_run(finished: Path, page: Path, tmp_path: P
     Path(profile[1]).write_text(blocks(page, "toml")[1], encoding="utf-8")
     lines = re.findall(r"^siteplan (export|changes|survey|print) (.*?)(?: +#.*)?$", read(page), re.MULTILINE)
     assert [name for name, _ in lines] == ["export", "export", "export", "changes", "survey", "print"]
+    lines = lines if page is READMES[1] else lines[:2]  # the Chinese page is that of the planners
     for name, words in lines:
         given = [str(finished) if word in {"result", "earlier", "成果", "去年成果"} else word for word in words.split()]
         result = CliRunner().invoke(app, [name, *given], env={"COLUMNS": "200"})

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from siteplan.tables import read_table
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif(not os.environ.get("SITEPLAN_BROWSER"), reason="half a minute and more: make browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the map page is not opened"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]

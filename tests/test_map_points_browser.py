@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from siteplan.maps._texts import as_json
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif(not os.environ.get("SITEPLAN_BROWSER"), reason="half a minute and more: make browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the map page is not opened"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]

@@ -202,7 +202,7 @@ def test_opinions_that_came_before_their_plan_are_linked_when_it_comes(register:
     record = plan({"V-facility:F1": site(0.0, venue="F1"), "P-pole:D1": site(500.0)},
                   {"F1": venue(0.0), "F3": venue(900.0)})
     result = sync_plan(register, record, stamp("2026-02-01"))
-    assert result.told == ("先前登记的意见和收费投诉 3 条,按编号对上了站址或场所",)
+    assert result.told == ("先前登记的意见和收费投诉 3 条,按编号对上了站址或场所。",)
     rows = read_rows(register, "decisions").set_index("ref")
     sites, venues = (read_rows(register, name) for name in ("sites", "venues"))
     venue_of = dict(zip(venues["study_id"], venues.index, strict=True))

@@ -225,7 +225,7 @@ def test_a_year_follows_the_plan_only_when_the_plan_changes_it(register: Registe
     later = plan({"S1": site(0, build_year=2028)}, version="v2")
     found = sync_plan(register, later, stamp("2027-02-01"))
     assert one(register, study_id="S1")[["first_year", "phase_year", "plan_year"]].tolist() == [2026.0, 2028.0, 2028.0]
-    assert found.told == ("1 处站址的计划年度先前由办公室调整过,现按新方案:站0(ZZ000001,2027→2028)",)
+    assert found.told == ("1 处站址的计划年度先前由办公室调整过,现按新方案:站0(ZZ000001,2027→2028)。",)
 
 
 # other tables

@@ -282,7 +282,7 @@ def _written(transaction: Transaction, record: PlanRecord, found: _Found) -> Syn
     add_rows(transaction, "indicators", [{**entry, "plan_id": plan_id, "day": record.day} for entry in rows], why)
     linked = link_opinions(transaction, why)
     if linked:
-        found.sites.told.append(f"先前登记的意见和收费投诉 {linked} 条,按编号对上了站址或场所")
+        found.sites.told.append(f"先前登记的意见和收费投诉 {linked} 条,按编号对上了站址或场所。")
     raise_problems(transaction, _REFUSED)
     return _result(record, plan_id, found, site_ids)
 

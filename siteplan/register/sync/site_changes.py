@@ -106,7 +106,7 @@ def site_changes(plan: TypedTable, venue_rows: Mapping[str, str], held: TypedTab
                    "taken_up": _table(lists["taken_up"]), "withdrawn": _table(lists["withdrawn"])}
     if out.years:
         more = " 等" if len(out.years) > SHOWN else ""
-        out.told.append(f"{len(out.years)} 处站址的计划年度先前由办公室调整过,现按新方案:{'、'.join(out.years[:SHOWN])}{more}")
+        out.told.append(f"{len(out.years)} 处站址的计划年度先前由办公室调整过,现按新方案:{'、'.join(out.years[:SHOWN])}{more}。")
     names = dict(zip(held.ids, cells["name"], strict=True))
     out.told += [f"站址 {row.study_id} 与储备库 {row.row_id}({names[row.row_id]})编号相同,但相距 {row.distance_m:.0f} 米且名称不同,"
                  f"按两处站址处理" for row in matches.distrusted.itertuples()]
