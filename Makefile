@@ -37,8 +37,8 @@ lint: $(STAMP) ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-pytest: $(STAMP)
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+pytest: $(STAMP)  # one thread of linear algebra each: threads that wait for each other keep the workers from their cores
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 sample: $(STAMP)  # one plan of the sample city for all tests; the kernels are compiled on the way, once
 	@$(BIN)/python -m tests.sample_run $(SAMPLE)

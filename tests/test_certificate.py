@@ -35,6 +35,7 @@ from siteplan.export._certificate import certificate_facts, write_arrays, write_
 from siteplan.selection.certificate import CANDIDATE_COLUMNS, Certificate, venue_groups
 from siteplan.selection.model import Answer, Multipliers
 from siteplan.verify import CertificateError, verify
+from tests.pace import allowed_s
 
 FILES = ("README.txt", "candidates.csv", "certificate.json", "floors.npz", "multipliers.npz", "reach.npz")
 
@@ -134,7 +135,8 @@ def test_a_city_block_is_small_and_quick(tmp_path: Path) -> None:
                         answer, np.arange(3), 1.0)
     start = time.process_time()
     written = write_certificate(facts, tmp_path)
-    assert time.process_time() - start < 1.5
+    spent = time.process_time() - start
+    assert spent < allowed_s(1.5)
     assert sum(path.stat().st_size for path in written.values()) < 15e6
 
 

@@ -20,6 +20,7 @@ from pyproj import Transformer
 from siteplan.errors import ExportError
 from siteplan.export.exchange.changes import ChangeSet, apply_changes, change_list, change_set, write_changes
 from siteplan.export.master import PlanLayers
+from tests.pace import allowed_s
 
 HOSTILE = ["=1+1", "@x", "<script>alert(1)</script>", "${x}", "`x`", "../../x", "q\"u'o;te", "两\n行", "䶮𬭎㙍", "长" * 300]
 
@@ -302,5 +303,6 @@ def test_ten_thousand_new_ids_are_compared_at_once() -> None:
               for letter in "ab"]
     start = time.process_time()
     found = change_set(*(PlanLayers({}, {"sites": table}) for table in tables))
-    assert time.process_time() - start < 3.0
+    spent = time.process_time() - start
+    assert spent < allowed_s(3.0)
     assert found.counts()["alike"] == count

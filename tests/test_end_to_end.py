@@ -1,7 +1,7 @@
 """The whole job: every number of plan.json is recomputed here from the written files, by other means if there are any.
 
 Shares are recounted with shapely on the pixels of coverage.tif, verdicts from the points, gains and bound from
-certificate/ in plain loops. The sample city; with `make cities` also, where ../shared is present, two real places, and a
+certificate/ in plain loops. The sample city; with `make cities` also two real places (where ../shared is present) and a
 second run of the same plan.
 """
 

@@ -22,6 +22,7 @@ from siteplan.selection.model import Answer, Effort, Row
 from siteplan.selection.model.count import breaches, value_of
 from siteplan.selection.model.problem import cover_problem
 from siteplan.selection.model.reach import reach_of_matrix
+from tests.pace import allowed_s
 
 
 def check(problem):
@@ -185,7 +186,8 @@ def test_proved_optima_of_sjc(shared):
         start = time.process_time()
         answer = exact(cover_problem(reach_of_matrix(sp.csc_matrix(near)), weight, int(row["p"])), Effort())
         assert (answer.status, answer.value) == ("optimal", float(row["optimum"])), row
-        assert time.process_time() - start < 2.0, row
+        spent = time.process_time() - start
+        assert spent < allowed_s(2.0), row
 
 
 @pytest.mark.shared

@@ -32,6 +32,7 @@ from siteplan.maps._panel import covered_demand, list_indicators
 from siteplan.maps._raster import draw_classes, shade_ground
 from siteplan.maps._statements import list_statements
 from siteplan.maps._texts import as_json
+from tests.pace import allowed_s
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 SMALL = {"shape": (60, 80), "pixel": 50.0, "candidates": 40, "proposed": 6, "villages": 5}
@@ -323,7 +324,8 @@ def test_page_weight_of_a_city() -> None:
     made = make_plan(shape=(1000, 1200), pixel=10.0, candidates=12_000)
     start = time.process_time()
     page = render_review_map(made)
-    assert time.process_time() - start < 3.0
+    spent = time.process_time() - start
+    assert spent < allowed_s(3.0)
     assert len(page.encode()) < 6e6
 
 

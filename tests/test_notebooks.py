@@ -17,6 +17,7 @@ from traitlets import default
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_CODE_CELLS = 15
+SAME_STEPS = ("04_gaps", "06_selection")
 
 
 class ThisPython(KernelSpecManager):
@@ -50,10 +51,14 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample_run_path: Path) -> None:
-    """All of them as they are; where one asks for the plan of the sample city as a whole it gets the one run of it."""
+    """All of them as they are; where one asks for the plan of the sample city as a whole it gets the one run of it.
+
+    The first goes through every step for itself; those that go the same way again get the steps of that run, too.
+    """
     book = read(path)
-    book.cells.insert(0, nbformat.v4.new_code_cell(
-        f"from tests.sample_run import Path, serve_sample_run\nserve_sample_run(Path({str(sample_run_path)!r}))"))
+    serve = ["serve_sample_run", *(["serve_sample_steps"] if path.stem in SAME_STEPS else [])]
+    book.cells.insert(0, nbformat.v4.new_code_cell("\n".join([
+        f"from tests.sample_run import Path, {', '.join(serve)}", *(f"{one}(Path({str(sample_run_path)!r}))" for one in serve)])))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("MPLBACKEND", "agg")
     client = NotebookClient(book, kernel_manager_class=ThisPythonManager, timeout=300, startup_timeout=120,

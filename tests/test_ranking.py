@@ -23,6 +23,7 @@ from siteplan.gaps.progress.ranking import (
     rank_areas,
     sites_per_10000,
 )
+from tests.pace import allowed_s
 
 RATE = Indicator(id="village_rate", zh="行政村达标率", unit="share", weight=0.6, worst=0, best=1, source="a test")
 SITES = Indicator(id="sites_per_10000", zh="每万人基站数", unit="per_10000", weight=0.4, worst=0, best=20, source="a test")
@@ -326,7 +327,7 @@ def test_a_city_of_120_000_links_takes_three_cpu_seconds_at_most() -> None:
         if spent <= 3.0:
             break
     assert len(table) > 1900
-    assert spent <= 3.0
+    assert spent <= allowed_s(3.0)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=15), st.integers(1, 15))

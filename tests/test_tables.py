@@ -20,6 +20,7 @@ from siteplan.layers.formats.encodings import judge, mojibake
 from siteplan.layers.formats.opening import open_tables
 from siteplan.layers.formats.table_cells import find_header, known_words
 from siteplan.params import LayerSource
+from tests.pace import allowed_s
 
 HEAD = "杆号,经度,纬度,杆高"
 ROWS = "一号杆,113.38,22.52,9\n二号杆,113.39,22.53,8\n"
@@ -191,7 +192,8 @@ def test_200000_rows_are_read_fast(tmp_path):
     path = csv_of(tmp_path / "poles.csv", f"{HEAD},所在道路,权属单位\n{body}")
     began = time.process_time()
     raw, _ = table(path)
-    assert time.process_time() - began < 4.0  # some 0.6 s alone on a core; the whole ingest has 4
+    spent = time.process_time() - began
+    assert spent < allowed_s(4.0)  # some 0.6 s alone on a core; the whole ingest has 4
     assert len(raw.frame) == 200_000
     assert (raw.rows[0], raw.rows[-1]) == ("2", "200001")
 
