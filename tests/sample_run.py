@@ -22,7 +22,8 @@ import pytest
 STUDY = Path(__file__).resolve().parents[1] / "data" / "xikou" / "study.toml"
 NAME = "sample_run.pickle"
 STEPS_NAME = "sample_steps.pickle"
-STEPS = ("build_scene", "cover_existing", "assess_state", "propose_candidates", "select_proposed", "cover_with_proposed")
+STEPS = ("build_scene", "cover_existing", "assess_state", "propose_candidates", "select_proposed",
+         "cover_with_proposed")
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,10 @@ def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     The first goes through every step for itself; those that go the same way again get the steps of that run, too.
     """
     book = read(path)
-    serve = ["serve_sample_run", *(["serve_sample_steps"] if path.stem in SAME_STEPS else [])]
-    book.cells.insert(0, nbformat.v4.new_code_cell("\n".join([
-        f"from tests.sample_run import Path, {', '.join(serve)}", *(f"{one}(Path({str(sample_run_path)!r}))" for one in serve)])))
+    served = ["serve_sample_run", *(["serve_sample_steps"] if path.stem in SAME_STEPS else [])]
+    lines = [f"from tests.sample_run import Path, {', '.join(served)}",
+             *(f"{name}(Path({str(sample_run_path)!r}))" for name in served)]
+    book.cells.insert(0, nbformat.v4.new_code_cell("\n".join(lines)))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("MPLBACKEND", "agg")
     client = NotebookClient(book, kernel_manager_class=ThisPythonManager, timeout=300, startup_timeout=120,
