@@ -73,16 +73,17 @@ def alone(path: Path) -> Iterator[None]:
 
 def sample_run_file(folder: Path) -> Path:
     """The file; made by the first who asks."""
-    from siteplan.study import Study, read_layers, run
+    from siteplan.study import Study, run
 
     path = folder / NAME
     with alone(folder / f"{NAME}.lock"):
         if not path.exists():
             study = Study.from_toml(STUDY)
             with recorded_steps() as steps:
-                kept = SampleRun(study, read_layers(study), run(study))
+                plan = run(study)
+            _, layers, *_ = steps[0].given
             keep(folder / STEPS_NAME, steps)
-            keep(path, kept)
+            keep(path, SampleRun(study, layers, plan))
     return path
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from functools import cache
@@ -35,11 +34,12 @@ from siteplan.selection import CHOICE_ZH
 from siteplan.study import Study, run
 from siteplan.tables import read_table
 from siteplan.verify import verify
+from tests.longer import asked
 
 ROOT = Path(__file__).parents[1]
 CITIES = {
     "xikou": None, "chengdu": "data/chengdu/radio/cells.csv", "liechtenstein": "data/liechtenstein/N47E009.hgt"}
-LONG = bool(os.environ.get("SITEPLAN_CITIES"))
+LONG = asked("cities")
 
 
 class Written:

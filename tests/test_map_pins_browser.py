@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import io
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,10 +22,11 @@ from siteplan.layers import inspect_layers
 from siteplan.maps import write_review_map
 from siteplan.params import LayerSource
 from siteplan.tables import read_table
+from tests.longer import only_with
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not os.environ.get("SITEPLAN_BROWSER"), reason="half a minute and more: make browser"),
+    only_with("browser", "half a minute and more"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the map page is not opened"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,11 @@ from PIL import Image
 from siteplan.maps import write_review_map
 from siteplan.maps._pack import pack_points
 from siteplan.maps._texts import as_json
+from tests.longer import only_with
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not os.environ.get("SITEPLAN_BROWSER"), reason="half a minute and more: make browser"),
+    only_with("browser", "half a minute and more"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the map page is not opened"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]

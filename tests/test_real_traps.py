@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from siteplan.layers import Layers, file_verdicts
 from siteplan.layers.verdicts import DOUBT
 from siteplan.study import Study, check_layers
+from tests.longer import only_with
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -74,7 +74,7 @@ def test_the_ground_spike_and_tall_buildings_are_told(chengdu: Layers) -> None:
     assert any("300 m" in line for line in told(chengdu, "heights", "building_height_m_5m.tif"))
 
 
-@pytest.mark.skipif(not os.environ.get("SITEPLAN_CITIES"), reason="all of Chengdu read once more: make cities")
+@only_with("cities", "all of Chengdu read once more")
 def test_the_declared_study_is_free_of_doubt(shared: Callable[[str], Path]) -> None:
     """The same layers with what was found declared: nothing is suspected any more."""
     shared("data/chengdu")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -22,6 +21,7 @@ from siteplan.register.opinions import import_opinions
 from siteplan.register.phases import carry_over
 from siteplan.register.snapshots import difference, take_snapshot
 from siteplan.register.sync import sync_plan
+from tests.longer import FUZZ
 from tests.registers import day, moment, place, server_address, toy_register
 from tests.sync_plans import at, plan, site, venue
 
@@ -121,7 +121,7 @@ def told_by(step: Step, register: Register, random: Random, stamp: Stamp) -> obj
         return "refused", [(found.row, found.field, found.reason, found.remedy) for found in error.problems]
 
 
-@pytest.mark.parametrize("seed", [1, 2] if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else [1])
+@pytest.mark.parametrize("seed", [1, 2] if FUZZ else [1])
 def test_both_stores_hold_the_same_after_the_same_operations(seed: int, tmp_path: Path) -> None:
     if server_address() is None:
         pytest.skip("no PostGIS server")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import geopandas as gpd
@@ -22,6 +21,7 @@ from siteplan.gaps.certainty.error_field import PAIRED, ErrorComponent, error_co
 from siteplan.gaps.certainty.uncertainty import pass_probability, share_band
 from siteplan.gaps.judging.shares import AreaPixels, area_pixels
 from siteplan.params import CoverageParams
+from tests.longer import FUZZ
 
 CRS = "EPSG:4547"
 SIDE, PIXEL_M = 60, 10.0
@@ -170,7 +170,7 @@ FEW = ("nearly sure", "checks")
 
 
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("name", MAPS if os.environ.get("HYPOTHESIS_PROFILE") == "fuzz" else FEW)
+@pytest.mark.parametrize("name", MAPS if FUZZ else FEW)
 def test_drawn_fields_give_the_stated_probabilities(drawn: tuple[Sequence[ErrorComponent], int, np.ndarray],
                                                     name: str) -> None:
     components, widest, fields = drawn
@@ -201,7 +201,7 @@ def agrees(components: Sequence[ErrorComponent], fields: np.ndarray, name: str, 
 
 @pytest.mark.slow
 @pytest.mark.hypothesis
-@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "fuzz", reason="minutes long: make fuzz runs it")
+@pytest.mark.skipif(not FUZZ, reason="minutes long: make fuzz runs it")
 @pytest.mark.parametrize("distances", [(50,), (13,), (120,), (50, 500), (13, 500)], ids=str)
 def test_many_drawn_fields_agree_within_two_points(distances: tuple[int, ...]) -> None:
     """Sizes by probabilities by minima; 20,000 fields, whose own error is below half a point."""

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import importlib
 import json
-import os
 import re
 import sqlite3
 import sys
@@ -21,13 +20,13 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
+from tests.longer import only_with
 from tests.registers import place, server_address
 
 CITY = Path(__file__).resolve().parents[1] / "data" / "xikou"
 STORY = CITY / "story"
 CUT_OFFS = ("2026-06-30", "2026-12-31", "2027-06-30", "2027-12-31", "2028-06-30", "2028-12-31")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(
-    not os.environ.get("SITEPLAN_STORY"), reason="two plan runs, six reports: make story")]
+pytestmark = [pytest.mark.slow, only_with("story", "two plan runs, six reports")]
 
 
 @pytest.fixture(scope="module")

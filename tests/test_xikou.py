@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import subprocess
 import sys
 import tomllib
@@ -20,6 +19,7 @@ import shapely
 from siteplan.datums import to_wgs84
 from siteplan.gaps import Target, load_rules
 from siteplan.params import StudyParams
+from tests.longer import only_with
 
 ROOT = Path(__file__).resolve().parents[1]
 CITY = ROOT / "data" / "xikou"
@@ -245,7 +245,7 @@ def test_every_planted_fault_is_in_its_file() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("SITEPLAN_CITIES"), reason="ten seconds of making: make cities")
+@only_with("cities", "ten seconds of making")
 def test_making_it_again_gives_the_same_data(tmp_path: Path) -> None:
     script = CITY / "make_xikou.py"
     subprocess.run([sys.executable, str(script), "--out", str(tmp_path)], check=True, capture_output=True, timeout=300)
