@@ -195,6 +195,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(choices, choices)
 @example({"B": (2, "楼面抱杆", 2026), "A": (0, "楼面抱杆", 2026), "C": (0, "楼面抱杆", 2026)},
          {"A": (3, "楼面抱杆", 2026), "C": (2, "楼面抱杆", 2026)})  # two sites of one name at one place
+@example({"A": (1, "灯杆", 2026), "C": (3, "楼面抱杆", 2026)},
+         {"B": (0, "楼面抱杆", 2026), "C": (1, "楼面抱杆", 2026), "A": (4, "楼面抱杆", 2026)})  # one stands otherwise
 def test_ids_stay_and_no_site_is_ever_lost(tmp_path: Path, empty: Path, one: dict[str, Any],
                                            other: dict[str, Any]) -> None:
     """Plan A, plan B, plan A again: every site of A has the id that it had, and the register never gets smaller."""

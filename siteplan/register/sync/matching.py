@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -125,7 +125,7 @@ class _Matching:
         rows, others = rows[free], others[free]
         away = self.distance(rows, others)
         ours, known = _plain(self.plan["name"]), _plain(self.held["name"])
-        strange = strange_pairs(rows, others, (self.here, self.there), ours, known, former)
+        strange = strange_pairs(rows, others, (self.here, self.there), ours, known, former, self._may_be_same)
         self.apart += [(str(self.plan.index[row]), str(self.held.index[other]), float(metres))
                        for row, other, metres in zip(rows[strange], others[strange], away[strange], strict=True)]
         self.accept(rows[~strange], others[~strange], how)
@@ -153,13 +153,13 @@ class _Matching:
         found = shapely.STRtree(shapely.points(self.there[free])).query(
             shapely.points(self.here[mine]), predicate="dwithin", distance=within_m)
         rows, others = mine[found[0]], free[found[1]]
-        one, other = (table["family"].to_numpy(object)[numbers]
-                      for table, numbers in ((self.plan, rows), (self.held, others)))
-        same = ((one == other) | (one == "") | (other == "")) & self._may_be_same(rows, others)
+        same = self._may_be_same(rows, others)
         self.accept(rows[same], others[same], "place")
 
     def _may_be_same(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return ~(self.built_on[rows] & self.on_air[others])
+        one, other = (table["family"].to_numpy(object)[numbers]
+                      for table, numbers in ((self.plan, rows), (self.held, others)))
+        return ((one == other) | (one == "") | (other == "")) & ~(self.built_on[rows] & self.on_air[others])
 
     def pairs(self) -> pd.DataFrame:
         """Every site of the plan with its partner."""
@@ -177,12 +177,13 @@ class _Matching:
 
 
 def strange_pairs(rows: np.ndarray, others: np.ndarray, places: tuple[np.ndarray, np.ndarray], mine: np.ndarray,
-                  theirs: np.ndarray, former: Pairs | None = None) -> np.ndarray:
+                  theirs: np.ndarray, former: Pairs | None = None,
+                  may_be_same: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None) -> np.ndarray:
     """Pairs with the same id that are not the same: place and name both speak against it.
 
     They are named otherwise and lie ``id_trust_m`` apart; less is enough where one of them has its name and, within
     ``same_place_m``, its place in another row, and neither belongs to the partner of its id: a list was numbered anew.
-    Of several rows of one name and place, that of a former id is meant.
+    Of several rows of one name and place, that of a former id is meant; one that stands otherwise is not the same.
 
     >>> spots = np.array([[0.0, 0.0], [300.0, 0.0]])
     >>> old, new = np.array(["甲", "乙"], dtype=object), np.array(["乙", "甲"], dtype=object)
@@ -202,6 +203,8 @@ def strange_pairs(rows: np.ndarray, others: np.ndarray, places: tuple[np.ndarray
         Names of the plan and of the register, plain.
     former : (array of int, array of int), optional
         Rows of the plan and of the register that had the same id once.
+    may_be_same : callable, optional
+        Of rows of the plan and of the register, pair by pair: whether the way of standing allows it.
     """
     here, there = places
     near_m = place_setting("same_place_m")
@@ -211,6 +214,8 @@ def strange_pairs(rows: np.ndarray, others: np.ndarray, places: tuple[np.ndarray
         return (mine[one] != theirs[other]) & (away > near_m), away
     odd, away = is_odd(rows, others)
     twins = _twins((here, mine), (there, theirs), near_m) if odd.any() else []
+    if may_be_same is not None and twins:
+        twins = [pair for pair, fits in zip(twins, may_be_same(*np.array(twins).T), strict=True) if fits]
     sure = set(rows[~odd].tolist()), set(others[~odd].tolist())
     once = np.column_stack(former)[~is_odd(*former)[0]].tolist() if former is not None and twins else []
     own, owner = dict(once), {other: row for row, other in once}
